@@ -1,0 +1,1 @@
+"""Our own nation: the record, the rules, the search, the portal."""

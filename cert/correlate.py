@@ -1,0 +1,98 @@
+"""CORRELATE: which incidents touch the same things, each link with its reason.
+
+Asked, not stored: the incident's keys are gathered from what was filed around it, the index is asked who else states
+one of them, and the incidents behind each hit are reached through the record, every step seen with the viewer's eyes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cert import extension, keys, sight, systems
+from cert.access import Viewer
+from cert.search.index import Index
+from cert.store import current
+from cert.store.engine import Connection
+from cert.store.log import RECORD, Entry
+
+MOST_HITS = 500
+COMMON = 50
+"""A value that this many documents state is shown as common: it says little, but it is never cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why two incidents are linked: the same `system` (by name), or the same value of a STIX type.
+
+    `documents` is how many documents the viewer may see state it.
+    """
+
+    kind: str
+    value: str
+    documents: int
+
+    @property
+    def common(self) -> bool:
+        """Whether so many state it that it says little."""
+        return self.documents > COMMON
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another incident, and every reason it is linked, the rarest first."""
+
+    incident: Entry
+    reasons: tuple[Reason, ...]
+
+
+def links(c: Connection, index: Index, viewer: Viewer, around: Sequence[Entry]) -> list[Link]:
+    """The incidents linked to the one whose gathered objects are `around` (the incident first), newest first.
+
+    At most `MOST_HITS` documents are looked at. Raises `Missing` if the index is not there.
+    """
+    mine = _mine(c, viewer, around)
+    asked = sorted({spelt for key in mine for spelt in mine[key]})
+    if not asked:
+        return []
+    hits = index.with_keys(asked, viewer.labels, MOST_HITS)
+    counts = index.key_counts(asked, viewer.labels)
+    own = {entry.line for entry in around}
+    entries = current.by_line(c, RECORD, [hit.line for hit in hits if hit.line not in own])
+    found: dict[str, tuple[Entry, set[str]]] = {}
+    for entry in sight.visible(c, viewer, list(entries.values())):
+        shared = {key for key, spelt in mine.items() if spelt & keys.keys(entry.obj())}
+        for incident in sight.incidents_behind(c, viewer, entry) if shared else ():
+            if incident.line not in own:
+                found.setdefault(incident.id, (incident, set()))[1].update(shared)
+    made = [Link(incident, _reasons(c, viewer, shared, mine, counts)) for incident, shared in found.values()]
+    return sorted(made, key=lambda link: -(link.incident.version or 0))
+
+
+def _mine(c: Connection, viewer: Viewer, around: Iterable[Entry]) -> dict[str, frozenset[str]]:
+    """Every key these objects state, and the spellings it is asked under: a system also by the ids joined to it."""
+    stated = {key for entry in around for key in keys.keys(entry.obj())}
+    named = {key.removeprefix(keys.SYSTEM) for key in stated if key.startswith(keys.SYSTEM)}
+    joined = systems.widened(c, viewer, sorted(named))
+    return {
+        key: frozenset(keys.SYSTEM + i for i in joined[key.removeprefix(keys.SYSTEM)])
+        if key.startswith(keys.SYSTEM)
+        else frozenset({key})
+        for key in stated
+    }
+
+
+def _reasons(
+    c: Connection, viewer: Viewer, shared: Iterable[str], mine: dict[str, frozenset[str]], counts: dict[str, int]
+) -> tuple[Reason, ...]:
+    made = set()
+    for key in shared:
+        documents = sum(counts.get(spelt, 0) for spelt in mine[key])
+        kind, _, value = key.partition(":")
+        if kind == "system":
+            value = systems.name_of(c, viewer, [spelt.removeprefix(keys.SYSTEM) for spelt in mine[key]]) or value
+        made.add(Reason(kind, value, documents))
+    return tuple(sorted(made, key=lambda reason: (reason.documents, reason.kind, reason.value)))
+
+
+def incident_systems(c: Connection, viewer: Viewer, incident: Entry) -> list[Entry]:
+    """The shared systems an incident names, as far as the viewer may see them."""
+    return sight.visible(c, viewer, current.newest(c, RECORD, extension.systems(incident.obj())))

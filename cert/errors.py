@@ -1,0 +1,41 @@
+"""What can go wrong, in a duty officer's words.
+
+Everything Puente refuses is a `Refused`: a stable code for machines, a sentence for people that says what to do,
+and the data behind it. Nothing here knows a status code or a page; each edge maps the class to its own answer.
+"""
+
+from typing import Any
+
+
+class Refused(Exception):
+    """Something was not done, for a reason the asker can act on.
+
+    `sentence` is English and what a page translates; where it has blanks, such as `%(peer)s`, `data` fills them.
+    `str()` of it is the whole English sentence.
+    """
+
+    def __init__(self, code: str, sentence: str, **data: Any) -> None:
+        super().__init__(sentence % data if "%(" in sentence else sentence)
+        self.code = code
+        self.sentence = sentence
+        self.data = data
+
+
+class NotFound(Refused):
+    """There is no such thing, or the asker may not know that there is: both look alike."""
+
+
+class NotAllowed(Refused):
+    """The asker may know of the thing, but may not do this to it."""
+
+
+class Conflict(Refused):
+    """Somebody else was faster, or the same version exists with other content."""
+
+
+class Missing(Refused):
+    """A part of the node is not set up, or has gone; the sentence names the command that mends it."""
+
+
+class PeerUnreachable(Exception):
+    """The other side did not answer as it should; trying again later is right."""

@@ -1,0 +1,97 @@
+"""What Puente adds to a STIX incident, and how it reads it back.
+
+Our own extension names the shared systems an incident concerns, so that no other object is needed to find them. The
+severity is the `criticality` of the incident core extension; the RSIT class is a label in machine-tag form.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+CORE = "extension-definition--ef765651-680c-498d-9894-99799f2fa126"
+"""Incident core extension (OASIS cti-stix-common-objects, incident-ef7)."""
+PUENTE = "extension-definition--6f0f5a5e-5f0a-4b53-9a3e-0d5a1a7f2c11"
+AUTHOR = "identity--0f6ad1c6-6a30-4d6c-8e4f-3c5d7a3f4b21"
+SHARED_SYSTEM = "puente:shared-system"
+"""The label of an infrastructure object that both nations depend on."""
+NUMBER_SOURCE = "puente"
+
+CRITICALITY = {"low": 15, "medium": 40, "high": 70, "critical": 95}
+"""The middle of each band of the core extension: Low 1-29, Moderate 30-49, High 50-89, Extreme 90-100."""
+
+DEFINITION: dict[str, Any] = {
+    "type": "extension-definition",
+    "spec_version": "2.1",
+    "id": PUENTE,
+    "created_by_ref": AUTHOR,
+    "created": "2026-11-24T00:00:00.000Z",
+    "modified": "2026-11-24T00:00:00.000Z",
+    "name": "Puente incident",
+    "description": "Of an incident: the shared systems it concerns (`system_refs`, infrastructure ids), and when it "
+    "began and ended (`start_time`, `end_time`).",
+    "schema": "https://puente.invalid/schemas/incident-systems/1.0.0.json",
+    "version": "1.0.0",
+    "extension_types": ["property-extension"],
+}
+DEFINITION_AUTHOR: dict[str, Any] = {
+    "type": "identity",
+    "spec_version": "2.1",
+    "id": AUTHOR,
+    "created": "2026-11-24T00:00:00.000Z",
+    "modified": "2026-11-24T00:00:00.000Z",
+    "name": "Puente",
+    "identity_class": "organization",
+}
+
+
+def _extension(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    extensions = obj.get("extensions")
+    found = extensions.get(name) if isinstance(extensions, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def systems(obj: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of the shared systems that an incident says it concerns, as it names them."""
+    refs = _extension(obj, PUENTE).get("system_refs", ())
+    return tuple(ref for ref in refs if isinstance(ref, str)) if isinstance(refs, list) else ()
+
+
+def severity(obj: Mapping[str, Any]) -> str:
+    """`low`, `medium`, `high` or `critical` after the core extension's criticality; "" where it says none."""
+    value = _extension(obj, CORE).get("criticality")
+    if not isinstance(value, int) or not 1 <= value <= 100:
+        return ""
+    return "low" if value < 30 else "medium" if value < 50 else "high" if value < 90 else "critical"
+
+
+def state(obj: Mapping[str, Any]) -> str:
+    """The investigation status of an incident: `new`, `open`, `closed` or another word; "" where it says none."""
+    value = _extension(obj, CORE).get("investigation_status")
+    return value if isinstance(value, str) else ""
+
+
+def occurred(obj: Mapping[str, Any]) -> tuple[str, str]:
+    """When an incident began and ended, as STIX timestamps; "" where it does not say."""
+    ours = _extension(obj, PUENTE)
+    return str(ours.get("start_time", "")), str(ours.get("end_time", ""))
+
+
+def number(obj: Mapping[str, Any]) -> str:
+    """The incident number that people say on the telephone, such as MX-2026-K7Q4ZD; "" where there is none."""
+    for ref in obj.get("external_references", ()):
+        if isinstance(ref, Mapping) and ref.get("source_name") == NUMBER_SOURCE:
+            return str(ref.get("external_id", ""))
+    return ""
+
+
+def rsit(obj: Mapping[str, Any]) -> str:
+    """The RSIT class and type of an object, such as `availability:ddos`; "" where it has none."""
+    for label in obj.get("labels", ()):
+        if isinstance(label, str) and label.startswith("rsit:") and "=" in label:
+            kind, _, value = label.removeprefix("rsit:").partition("=")
+            return kind + ":" + value.strip('"')
+    return ""
+
+
+def is_shared_system(obj: Mapping[str, Any]) -> bool:
+    """Whether an object is a system that both nations depend on."""
+    return obj.get("type") == "infrastructure" and SHARED_SYSTEM in obj.get("labels", ())

@@ -1,0 +1,180 @@
+"""Runs a follower: lock, batch, effect, cursor, dead letters.
+
+A follower reads a log on from its cursor, does its one thing and moves the cursor. What it does in the database shares
+a transaction with the cursor; what it does outside (an index, a mail) comes first, without an open transaction, and
+must be safe to repeat. So a crash repeats work and loses none.
+"""
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from cert.errors import Conflict, Missing, NotFound, PeerUnreachable, Refused
+from cert.stix import Micros
+from cert.store import aside, log
+from cert.store.engine import Connection, Engine, OperationalError, database_file, reading, writing
+from cert.store.log import BATCH, Entry
+
+LOG = logging.getLogger("puente.follow")
+WAKE_S = 0.05
+RETRY_S = (0.5, 1, 2, 5, 10, 30)
+TRY_AGAIN = (OSError, OperationalError, PeerUnreachable, Missing)
+"""Faults of the surroundings: the entries are not to blame, nothing is set aside, and the same batch is tried again."""
+
+Inside = Callable[[Connection, Sequence[Entry], Micros], None]
+Outside = Callable[[Sequence[Entry]], None]
+Clock = Callable[[], Micros]
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What follows a log: the name of its cursor, and what it does with a batch of entries.
+
+    `outside` is done first and must be safe to repeat; `inside` shares the transaction with the cursor. `bulk` says
+    that `inside` writes many objects. `upto`, if given, is another cursor that this follower must not overtake, and
+    `take` says how much of a batch to do at once.
+    """
+
+    name: str
+    log: str
+    inside: Inside | None = None
+    outside: Outside | None = None
+    bulk: bool = False
+    upto: str | None = None
+    batch: int = BATCH
+    take: Callable[[Sequence[Entry]], int] = len
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing a process does again and again. `turn` does a little and says whether there was anything to do."""
+
+    name: str
+    turn: Callable[[], bool]
+    every_s: float = WAKE_S
+
+
+def now_us() -> Micros:
+    """The present, in microseconds: the clock that the composition root hands to everything below."""
+    return time.time_ns() // 1000
+
+
+def turn(db: Engine, follower: Follower, clock: Clock) -> bool:
+    """Let a follower do one batch. Gives whether there was one."""
+    with reading(db) as c:
+        position = log.cursor(c, follower.name)
+        batch = log.after(c, follower.log, position, follower.batch)
+        if follower.upto is not None:
+            limit = log.cursor(c, follower.upto)
+            batch = [entry for entry in batch if entry.number <= limit]
+    if not batch:
+        return False
+    _apply(db, follower, batch[: follower.take(batch)], position, clock)
+    return True
+
+
+def _apply(db: Engine, follower: Follower, batch: Sequence[Entry], position: int, clock: Clock) -> None:
+    """Apply a batch; one that fails is halved until the one bad entry stands alone, and that is set aside."""
+    try:
+        if follower.outside is not None:
+            follower.outside(batch)
+        with writing(db, bulk=follower.bulk) as c:
+            if follower.inside is not None:
+                follower.inside(c, batch, clock())
+            log.move_cursor(c, follower.name, position, batch[-1].number)
+    except (*TRY_AGAIN, Conflict, NotFound):
+        raise
+    except Exception as fault:  # noqa: BLE001 anything may come, and the stream must go on: it is set aside in plain sight
+        if len(batch) == 1:
+            _set_aside(db, follower, batch[0], position, fault, clock())
+            return
+        middle = len(batch) // 2
+        _apply(db, follower, batch[:middle], position, clock)
+        _apply(db, follower, batch[middle:], batch[middle - 1].number, clock)
+
+
+def _set_aside(db: Engine, follower: Follower, entry: Entry, position: int, fault: Exception, now: Micros) -> None:
+    code = fault.code if isinstance(fault, Refused) else "unexpected"
+    sentence = fault.sentence if isinstance(fault, Refused) else f"Unexpected {type(fault).__name__}: see the log."
+    if not isinstance(fault, Refused):
+        LOG.error("%s: entry %d of %s set aside", follower.name, entry.number, follower.log, exc_info=fault)
+    with writing(db) as c:
+        aside.put_aside(c, aside.Aside(follower.name, follower.log, entry.number, entry.id, code, sentence, now))
+        log.move_cursor(c, follower.name, position, entry.number)
+
+
+def take_lock(db: Engine, name: str) -> IO[str] | None:
+    """The lock of a follower, or None while another process has it. It dies with the process that holds it."""
+    folder = database_file(db).with_suffix(".locks")
+    folder.mkdir(exist_ok=True)
+    held = (folder / name.replace(":", "-")).open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        return None
+    return held
+
+
+def run(db: Engine, tasks: Sequence[Task], stop: threading.Event, clock: Clock) -> None:
+    """Run tasks side by side until `stop`, each in its own thread and under its own lock.
+
+    A task that fails reports it, waits a little longer each time, and goes on where it was.
+    """
+    threads = [threading.Thread(target=_run_task, args=(db, task, stop, clock), name=task.name) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _run_task(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> None:
+    held = take_lock(db, task.name)
+    while held is None:
+        if stop.wait(1):
+            return
+        held = take_lock(db, task.name)
+    failures = 0
+    with held:
+        while not stop.is_set():
+            worked, failures = _one_turn(db, task, failures, clock)
+            if not worked:
+                stop.wait(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else task.every_s)
+
+
+def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[bool, int]:
+    try:
+        worked = task.turn()
+    except Exception as fault:  # noqa: BLE001 a process that runs for years reports every fault, and tries again
+        _report_fault(db, task, fault, failures, clock())
+        return False, failures + 1
+    if failures:
+        _report(db, task.name, ok=True, sentence="", now=clock())
+        LOG.info("%s works again", task.name)
+    return worked, 0
+
+
+def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: Micros) -> None:
+    expected = isinstance(fault, Refused | PeerUnreachable)
+    sentence = str(fault) if expected else f"{type(fault).__name__}: {fault}"
+    wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
+    LOG.warning(
+        "%s: %s Trying again in %s s; nothing is lost.",
+        task.name,
+        sentence,
+        wait_s,
+        exc_info=None if expected or failures else fault,
+    )
+    _report(db, task.name, ok=False, sentence=sentence, now=now)
+
+
+def _report(db: Engine, name: str, *, ok: bool, sentence: str, now: Micros) -> None:
+    try:
+        with writing(db) as c:
+            aside.report(c, name, ok=ok, sentence=sentence, now=now)
+    except OperationalError as fault:
+        LOG.warning("%s: could not note its health: %s", name, fault)

@@ -1,0 +1,114 @@
+"""The way in for machines: an object is deposited at a workbench, and `intake` alone carries it to the record."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cert import door
+from cert.access import Organisation
+from cert.errors import Refused
+from cert.stix import Checked, Micros
+from cert.store import aside, log, people
+from cert.store.engine import Connection, Engine, reading, writing
+from cert.store.log import BATCH, RECORD, Entry, Verdict
+
+WORKBENCH = "bench:"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one deposited object: `stored`, `duplicate`, `conflict` or `refused`, and the reason."""
+
+    outcome: str
+    id: str
+    version: Micros | None
+    sentence: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """A log that machine accounts of one organisation post to and read."""
+
+    log: str
+    org: Organisation
+    may_not_speak_for: frozenset[str]  # the identities of the nations and agencies that are somebody else
+    handling: str | None = None  # for what carries no marking, where not the organisation's default
+
+
+def workbench(c: Connection, log_name: str, handling: str | None = None) -> Workbench:
+    """The workbench behind a log, with the identities that its organisation must not speak for (TX-31)."""
+    everyone = people.all_organisations(c)
+    org = log.owner(c, log_name)
+    others = frozenset(o.identity_id for o in everyone.values() if o.n != org and o.kind != "feed")
+    return Workbench(log_name, everyone[org], others, handling)
+
+
+def deposit(
+    db: Engine, bench: Workbench, objects: Iterable[Any], clock: Callable[[], Micros], batch: int = BATCH
+) -> Iterator[list[Outcome]]:
+    """Check each object at the door and append the good ones to the workbench, a batch a transaction.
+
+    Gives the outcomes batch by batch, in the order of the objects; a batch is durable when it is given.
+    """
+    waiting: list[Any] = []
+    for obj in objects:
+        waiting.append(obj)
+        if len(waiting) == batch:
+            yield _deposit_batch(db, bench, waiting, clock())
+            waiting = []
+    if waiting:
+        yield _deposit_batch(db, bench, waiting, clock())
+
+
+def _deposit_batch(db: Engine, bench: Workbench, objects: Sequence[Any], now: Micros) -> list[Outcome]:
+    judged = [_judge(bench, obj, now) for obj in objects]
+    good = [checked for checked in judged if isinstance(checked, Checked)]
+    with writing(db, bulk=True) as c:
+        verdicts = iter(
+            log.append(c, bench.log, [log.statement(checked, bench.org.n, bench.handling) for checked in good], now)
+        )
+    return [_outcome(j, next(verdicts)) if isinstance(j, Checked) else j for j in judged]
+
+
+def _judge(bench: Workbench, obj: Any, now: Micros) -> Checked | Outcome:
+    try:
+        checked = door.check(obj, now)
+        author = checked.obj.get("created_by_ref")
+        if author in bench.may_not_speak_for:
+            raise Refused(
+                "author", f"{bench.org.name} may not speak for {author}. Leave created_by_ref out, or set your own."
+            )
+    except Refused as refusal:
+        claimed = obj.get("id") if isinstance(obj, dict) else None
+        return Outcome("refused", claimed if isinstance(claimed, str) else "", None, refusal.sentence)
+    return checked
+
+
+def _outcome(checked: Checked, verdict: Verdict) -> Outcome:
+    sentence = verdict.sentence
+    if verdict.outcome == "conflict":
+        names = ", ".join(verdict.differs)
+        sentence = (
+            f"This version is held with other content (differs in: {names}). The first is kept; send a new version."
+        )
+    return Outcome(verdict.outcome, checked.id, checked.version, sentence, checked.notes)
+
+
+def carry(name: str, bench: str) -> Callable[[Connection, Sequence[Entry], Micros], None]:
+    """What the follower `intake` of one workbench does with a batch: append it to the record, under its own origin."""
+
+    def to_record(c: Connection, batch: Sequence[Entry], now: Micros) -> None:
+        said = [log.restated(entry, door.refs(entry.obj())) for entry in batch]
+        for entry, verdict in zip(batch, log.append(c, RECORD, said, now), strict=True):
+            if verdict.outcome in {"conflict", "refused"}:
+                sentence = verdict.sentence or f"The record holds this version with other {', '.join(verdict.differs)}."
+                aside.put_aside(c, aside.Aside(name, bench, entry.number, entry.id, verdict.outcome, sentence, now))
+
+    return to_record
+
+
+def workbenches(db: Engine) -> list[str]:
+    """The names of the logs that are workbenches."""
+    with reading(db) as c:
+        return [name for name in log.names(c) if name.startswith(WORKBENCH)]

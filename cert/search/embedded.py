@@ -1,0 +1,280 @@
+"""The index inside this process: tantivy, in a folder, for a node on one machine. No server, and no scoring anywhere.
+
+The worker writes, web processes read the same folder. The operating system frees the writer's lock when its holder
+dies. Readers need the right to write in the folder, too: tantivy guards its files there with a second lock.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tantivy
+from tantivy import FieldType, Occur, Searcher
+from tantivy import Query as Wanted
+
+from cert.errors import Conflict, Missing
+from cert.search import folder
+from cert.search.documents import Document
+from cert.search.index import Hit, Page, Place
+from cert.search.query import FIELDS, Query, Term
+
+HEAP_BYTES = 32_000_000  # tantivy wants 15 MB at least; more did not index faster
+REFRESH_S = 0.1  # a reader is at most this far behind the writer
+FACET_MAX = 50  # values of one field that a page lists
+_DISTINCT_MAX = 65_000  # values of one field that are counted, and then cut: counts stay exact
+_LIMIT_MAX = 10_000
+_MOST = 2**63 - 1  # what a column holds
+
+
+def open_embedded(path: Path, *, writer: bool = False, create: bool = False) -> "Embedded":
+    """The index in the folder `path`, to read, or to read and write.
+
+    With `create`, a folder that is missing or of another format is made anew, and empty: its `generation` tells.
+    Raises `Missing` if the folder is not there.
+    """
+    if create:
+        try:
+            folder.generation(path)
+        except Missing:
+            folder.make(path, lambda empty: tantivy.Index(schema(), path=str(empty)))
+    return Embedded(path, writer)
+
+
+def schema() -> tantivy.Schema:
+    """The fields of a document, none of them stored. Whoever changes them raises `folder.FORMAT`."""
+    fields = tantivy.SchemaBuilder()
+    fields.add_unsigned_field("line", indexed=True, fast=True)
+    fields.add_integer_field("time", indexed=True, fast=True)
+    fields.add_text_field("words", tokenizer_name="whitespace", index_option="basic")
+    fields.add_text_field("exact", tokenizer_name="whitespace", index_option="position")
+    for name in ("labels", "keys"):
+        fields.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in FIELDS:
+        fields.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    return fields.build()
+
+
+class Embedded:
+    """An `Index` on tantivy. One may be shared by threads."""
+
+    def __init__(self, path: Path, may_write: bool) -> None:
+        self._path = path
+        self._may_write = may_write
+        self._guard = threading.Lock()
+        self._writer: tantivy.IndexWriter | None = None
+        self._open()
+
+    @property
+    def generation(self) -> str:
+        return self._generation
+
+    def write(self, docs: Sequence[Document], delete: Sequence[int] = ()) -> None:
+        """As the port says. Raises `Conflict` if another process writes, `Missing` if folder or disk has gone."""
+        newest = {doc.line: doc for doc in docs}
+        lines = sorted({*newest, *delete})
+        if not lines:
+            return
+        with self._guard, self._translated():
+            self._commit(self._lock(), lines, newest.values())
+            self._reload()
+
+    def search(
+        self, query: Query, labels: frozenset[str], limit: int, after: Place | None = None, facets: Sequence[str] = ()
+    ) -> Page:
+        if not labels:
+            return Page((), 0, dict.fromkeys(facets, ()), None)
+        with self._translated():
+            searcher = self._searcher()
+            visible = self._all_of([self._admits(labels), *self._asked(query)])
+            hits = self._newest(searcher, visible, min(limit, _LIMIT_MAX) + 1, after)
+            page = tuple(hits[:limit])
+            more = (page[-1].time, page[-1].line) if page and len(hits) > limit else None
+            return Page(page, _count(searcher, visible), _facets(searcher, visible, facets), more)
+
+    def with_keys(self, keys: Sequence[str], labels: frozenset[str], limit: int) -> list[Hit]:
+        if not keys or not labels:
+            return []
+        with self._translated():
+            states = Wanted.term_set_query(self._schema, "keys", list(keys))
+            return self._newest(self._searcher(), self._all_of([self._admits(labels), states]), min(limit, _LIMIT_MAX))
+
+    def key_counts(self, keys: Sequence[str], labels: frozenset[str]) -> dict[str, int]:
+        if not labels:
+            return {}
+        with self._translated():
+            searcher, admitted = self._searcher(), self._admits(labels)
+            counted = {key: _count(searcher, self._all_of([self._term("keys", key), admitted])) for key in set(keys)}
+        return {key: n for key, n in counted.items() if n}
+
+    def count(self) -> int:
+        with self._translated():
+            return self._searcher().num_docs
+
+    def refresh(self) -> None:
+        with self._guard, self._translated():
+            self._reload()
+
+    def close(self) -> None:
+        """Let go of the folder, and of the writer's lock at once rather than when the process ends."""
+        with self._guard:
+            if self._writer is not None:
+                self._writer.wait_merging_threads()
+                self._writer = None
+
+    def _open(self) -> None:
+        self._generation = folder.generation(self._path)
+        with self._translated():
+            self._index = tantivy.Index.open(str(self._path))
+            self._index.config_reader("Manual")
+            self._schema = self._index.schema
+        self._seen = time.monotonic()
+
+    def _lock(self) -> tantivy.IndexWriter:
+        if not self._may_write:
+            raise Conflict("index-read-only", f"The search index at {self._path} was opened to read.")
+        if folder.generation(self._path) != self._generation:
+            raise Missing(
+                "index-replaced",
+                f"The search index at {self._path} was replaced while it was in use. Start `puente work` again.",
+            )
+        if self._writer is None:
+            try:
+                self._writer = self._index.writer(HEAP_BYTES, 1)
+            except ValueError as fault:
+                if "LockBusy" not in str(fault):
+                    raise
+                raise Conflict(
+                    "index-busy",
+                    f"Another process writes the search index at {self._path}. Stop it, then start this one again.",
+                ) from fault
+        return self._writer
+
+    def _commit(self, writer: tantivy.IndexWriter, gone: list[int], docs: Iterable[Document]) -> None:
+        try:
+            writer.delete_documents_by_query(Wanted.term_set_query(self._schema, "line", gone))
+            for doc in docs:
+                writer.add_document(tantivy.Document.from_dict(_fields(doc), self._schema))
+            writer.commit()
+        except ValueError:
+            self._writer = None  # a writer that failed is of no more use; the next batch takes a new one
+            raise
+
+    def _reload(self) -> None:
+        if not self._may_write and folder.generation(self._path) != self._generation:
+            self._open()
+        self._index.reload()
+        self._seen = time.monotonic()
+
+    def _searcher(self) -> Searcher:
+        with self._guard:
+            if time.monotonic() - self._seen > REFRESH_S:
+                self._reload()
+            return self._index.searcher()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """tantivy's faults are all ValueErrors."""
+        try:
+            yield
+        except ValueError as fault:
+            raise Missing(
+                "index-broken",
+                f"The search index at {self._path} cannot be used: {fault}. If the disk is well, remove the folder and "
+                "start `puente work`; it builds it again from the record.",
+            ) from fault
+
+    def _admits(self, labels: frozenset[str]) -> Wanted:
+        return self._one_of([self._term("labels", label) for label in sorted(labels)])
+
+    def _asked(self, query: Query) -> Iterator[Wanted]:
+        for term in query.terms:
+            yield self._one_of([self._said(term), *(self._term("keys", key) for key in term.keys)])
+        for field, wanted in query.filters:
+            yield self._one_of([self._term(field, value) for value in wanted])
+        if query.since is not None:
+            yield self._between("time", FieldType.Integer, query.since, None)
+
+    def _said(self, term: Term) -> Wanted:
+        if term.stem:
+            return self._term("words", term.stem)
+        if len(term.words) == 1:
+            return self._term("exact", term.words[0])
+        return Wanted.phrase_query(self._schema, "exact", list(term.words))
+
+    def _newest(self, searcher: Searcher, wanted: Wanted, limit: int, after: Place | None = None) -> list[Hit]:
+        """The first matches by time, then line, both falling. tantivy orders by one column: ties are asked apart."""
+        hits: list[Hit] = []
+        if after is not None:
+            moment, line = (max(-_MOST, min(number, _MOST)) for number in after)  # it may come out of an address bar
+            below = self._between("line", FieldType.Unsigned, None, line - 1) if line > 0 else Wanted.empty_query()
+            hits = self._by(searcher, "line", self._all_of([wanted, self._at(moment), below]), limit)
+            wanted = self._all_of([wanted, self._between("time", FieldType.Integer, None, moment - 1)])
+        room = limit - len(hits)
+        if room <= 0:
+            return hits
+        found = self._by(searcher, "time", wanted, room)
+        if len(found) == room:
+            last = found[-1].time
+            found = [hit for hit in found if hit.time > last]
+            found += self._by(searcher, "line", self._all_of([wanted, self._at(last)]), room - len(found))
+        return hits + sorted(found, key=lambda hit: (hit.time, hit.line), reverse=True)
+
+    def _by(self, searcher: Searcher, column: str, wanted: Wanted, limit: int) -> list[Hit]:
+        found = searcher.search(wanted, limit=limit, count=False, order_by_field=column).hits
+        at = [address for _, address in found]
+        lines, times = (searcher.fast_field_values(name, at) for name in ("line", "time"))
+        return [Hit(int(line or 0), int(moment or 0)) for line, moment in zip(lines, times, strict=True)]
+
+    def _at(self, moment: int) -> Wanted:
+        return Wanted.term_query(self._schema, "time", moment)
+
+    def _between(self, field: str, kind: FieldType, low: int | None, high: int | None) -> Wanted:
+        return Wanted.range_query(self._schema, field, kind, low, high)
+
+    def _term(self, field: str, value: str) -> Wanted:
+        return Wanted.term_query(self._schema, field, value, "basic")
+
+    def _one_of(self, wanted: Sequence[Wanted]) -> Wanted:
+        return wanted[0] if len(wanted) == 1 else Wanted.boolean_query([(Occur.Should, one) for one in wanted])
+
+    def _all_of(self, wanted: Sequence[Wanted]) -> Wanted:
+        return Wanted.boolean_query([(Occur.Must, one) for one in wanted])
+
+
+def _fields(doc: Document) -> dict[str, Any]:
+    given = {
+        "line": doc.line,
+        "time": doc.time,
+        "words": doc.words,
+        "exact": doc.exact,
+        "labels": list(doc.labels),
+        "keys": list(doc.keys),
+        "nation": doc.nation,
+        "type": doc.type,
+        "handling": doc.handling,
+        "system": list(doc.systems),
+        "rsit": doc.rsit,
+        "severity": doc.severity,
+    }
+    return {name: value for name, value in given.items() if value not in ("", [])}
+
+
+def _count(searcher: Searcher, wanted: Wanted) -> int:
+    found = searcher.search(wanted, limit=1, count=True, order_by_field="line")
+    return int(found.count)  # type: ignore[attr-defined]  # tantivy's stub forgets it
+
+
+def _facets(searcher: Searcher, wanted: Wanted, names: Sequence[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+    if not names:
+        return {}
+    asked = {n: {"terms": {"field": n, "size": _DISTINCT_MAX, "segment_size": _DISTINCT_MAX}} for n in names}
+    answer = searcher.aggregate(wanted, asked)
+    return {n: _most_frequent(answer[n]["buckets"]) for n in names}
+
+
+def _most_frequent(buckets: list[dict[str, Any]]) -> tuple[tuple[str, int], ...]:
+    counted = [(str(b["key"]), int(b["doc_count"])) for b in buckets]
+    return tuple(sorted(counted, key=lambda pair: (-pair[1], pair[0]))[:FACET_MAX])

@@ -1,0 +1,69 @@
+"""What was set aside in plain sight: one bad entry never stops a stream, and never disappears either."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+
+from cert.stix import Micros
+from cert.store.engine import Connection, insert_new
+from cert.store.tables import health, set_aside
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An entry that a follower could not use, and why."""
+
+    follower: str
+    log: str
+    number: int
+    stix_id: str
+    code: str
+    sentence: str
+    at: Micros
+
+
+def put_aside(c: Connection, aside: Aside) -> None:
+    """Set an entry aside; a second time changes nothing."""
+    values = {name: getattr(aside, name) for name in Aside.__slots__}
+    insert_new(c, set_aside, [values])
+
+
+def all_aside(c: Connection, limit: int, follower: str | None = None) -> list[Aside]:
+    """The newest entries set aside, at most `limit`."""
+    found = select(set_aside).order_by(set_aside.c.n.desc()).limit(limit)
+    if follower:
+        found = found.where(set_aside.c.follower == follower)
+    return [Aside(r.follower, r.log, r.number, r.stix_id, r.code, r.sentence, r.at) for r in c.execute(found)]
+
+
+def count_aside(c: Connection) -> dict[str, int]:
+    """How many entries each follower has set aside."""
+    found = select(set_aside.c.follower, func.count()).group_by(set_aside.c.follower)
+    return {row[0]: row[1] for row in c.execute(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a part of the node works, since when, and a sentence on what to do."""
+
+    name: str
+    ok: bool
+    sentence: str
+    since: Micros
+
+
+def report(c: Connection, name: str, *, ok: bool, sentence: str, now: Micros) -> None:
+    """Note that a part works or does not; `since` moves only when that changes."""
+    insert_new(c, health, [{"name": name, "ok": not ok, "sentence": "", "since": now}])
+    c.execute(update(health).where(health.c.name == name, health.c.ok != ok).values(ok=ok, since=now))
+    c.execute(update(health).where(health.c.name == name).values(sentence=sentence))
+
+
+def all_health(c: Connection) -> list[Health]:
+    """The last report of each part."""
+    return [Health(r.name, r.ok, r.sentence, r.since) for r in c.execute(select(health).order_by(health.c.name))]
+
+
+def forget_health(c: Connection, name: str) -> None:
+    """Drop the report of a part that is no more."""
+    c.execute(delete(health).where(health.c.name == name))

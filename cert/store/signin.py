@@ -1,0 +1,155 @@
+"""Proofs of who is asking: sessions of people, secrets of machine accounts, and the brake on guessing."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select, update
+
+from cert.errors import Conflict, NotFound, Refused
+from cert.stix import Micros
+from cert.store.engine import Connection, insert_new
+from cert.store.tables import accounts, collections, rights, sessions, throttle
+
+MINUTE: Micros = 60 * 1_000_000
+IDLE_LIMIT: Micros = 8 * 60 * MINUTE
+TOTAL_LIMIT: Micros = 24 * 60 * MINUTE
+SEEN_STEP: Micros = 5 * MINUTE  # how often "last seen" is worth a write
+FREE_FAILURES = 5
+FREE_FAILURES_FROM = 50  # of one address: an office may stand behind it
+BRAKE: Micros = 5 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A machine that speaks TAXII for an organisation."""
+
+    n: int
+    name: str
+    org: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A TAXII collection, the log behind it, and what the asking account may do with it."""
+
+    id: str
+    alias: str
+    title: str
+    log: str
+    can_read: bool
+    can_write: bool
+
+
+# --- people ------------------------------------------------------------------------------------------------------
+def open_session(c: Connection, person: int, now: Micros) -> str:
+    """A new session of a person; the token is shown once and stored only as a hash."""
+    token = secrets.token_urlsafe(32)
+    c.execute(insert(sessions).values(token_hash=_digest(token), person=person, created=now, seen=now))
+    return token
+
+
+def session_person(c: Connection, token: str, now: Micros) -> tuple[int, bool] | None:
+    """Whose session this is, and whether it is time to call `touch_session`; None if it has ended."""
+    row = c.execute(select(sessions).where(sessions.c.token_hash == _digest(token))).first()
+    if row is None or now - row.seen > IDLE_LIMIT or now - row.created > TOTAL_LIMIT:
+        return None
+    return row.person, now - row.seen > SEEN_STEP
+
+
+def touch_session(c: Connection, token: str, now: Micros) -> None:
+    """Note that a session is in use."""
+    c.execute(update(sessions).where(sessions.c.token_hash == _digest(token)).values(seen=now))
+
+
+def end_session(c: Connection, token: str) -> None:
+    """End one session: its token is worth nothing from here on."""
+    c.execute(delete(sessions).where(sessions.c.token_hash == _digest(token)))
+
+
+def end_all_sessions(c: Connection, person: int) -> None:
+    """End every session of a person, as after a change of password or rights."""
+    c.execute(delete(sessions).where(sessions.c.person == person))
+
+
+# --- guessing ----------------------------------------------------------------------------------------------------
+def wait_us(c: Connection, who: list[str], now: Micros) -> Micros:
+    """How long these (a login from an address, `from:` an address) must wait before the next try; 0 if they may."""
+    rows = c.execute(select(throttle).where(throttle.c.who.in_(who)))
+    braked = [row for row in rows if row.failures >= _free(row.who)]
+    return max([0, *(int(row.since) + BRAKE - now for row in braked)])
+
+
+def count_failure(c: Connection, who: list[str], now: Micros) -> None:
+    """Count a wrong password against each of these; an old count is forgotten first."""
+    c.execute(delete(throttle).where(throttle.c.who.in_(who), throttle.c.since <= now - BRAKE))
+    insert_new(c, throttle, [{"who": name, "failures": 0, "since": now} for name in who])
+    c.execute(update(throttle).where(throttle.c.who.in_(who)).values(failures=throttle.c.failures + 1, since=now))
+
+
+def _free(who: str) -> int:
+    return FREE_FAILURES_FROM if who.startswith("from:") else FREE_FAILURES
+
+
+def forget_failures(c: Connection, who: list[str]) -> None:
+    """A right password clears the count."""
+    c.execute(delete(throttle).where(throttle.c.who.in_(who)))
+
+
+# --- machines ----------------------------------------------------------------------------------------------------
+def add_account(c: Connection, name: str, org: int, secret: str | None = None) -> str:
+    """Make a machine account and give its secret, which is shown this once.
+
+    A secret is made here, long and random, so a fast hash of it is safe; one that is handed in must be as long.
+    """
+    secret = secret or secrets.token_urlsafe(32)
+    if len(secret) < 32:
+        raise Refused("short-secret", "A machine's secret has at least 32 characters. Leave it out to have one made.")
+    if c.execute(select(accounts.c.n).where(accounts.c.name == name)).first():
+        raise Conflict("account-taken", f"There is already a machine account named {name}. Choose another name.")
+    c.execute(insert(accounts).values(name=name, org=org, secret_hash=_digest(secret), active=True))
+    return secret
+
+
+def account(c: Connection, name: str, secret: str) -> Account | None:
+    """The active machine account with this name and secret, else None."""
+    row = c.execute(select(accounts).where(accounts.c.name == name)).first()
+    known = row.secret_hash if row else b"\0" * 32
+    right = secrets.compare_digest(known, _digest(secret))
+    return Account(row.n, row.name, row.org) if row and right and row.active else None
+
+
+def add_collection(c: Connection, *, id: str, alias: str, title: str, log: str, now: Micros) -> None:
+    """Make a TAXII collection over a log. A collection is an audience: rights are given with `grant`."""
+    if c.execute(select(collections.c.id).where(collections.c.alias == alias)).first():
+        raise Conflict("collection-taken", f"There is already a collection named {alias}. Choose another name.")
+    c.execute(insert(collections).values(id=id, alias=alias, title=title, log=log, created=now))
+
+
+def grant(c: Connection, account_name: str, alias: str, *, can_read: bool, can_write: bool) -> None:
+    """Set what an account may do with a collection."""
+    account_n = c.execute(select(accounts.c.n).where(accounts.c.name == account_name)).scalar_one_or_none()
+    collection_id = c.execute(select(collections.c.id).where(collections.c.alias == alias)).scalar_one_or_none()
+    if account_n is None or collection_id is None:
+        missing = f"machine account named {account_name}" if account_n is None else f"collection named {alias}"
+        raise NotFound("grant", f"There is no {missing}. `puente account add` and `puente collection add` make them.")
+    c.execute(delete(rights).where(rights.c.account == account_n, rights.c.collection == collection_id))
+    values = {"can_read": can_read, "can_write": can_write}
+    c.execute(insert(rights).values(account=account_n, collection=collection_id, **values))
+
+
+def collections_of(c: Connection, account_n: int, name: str | None = None) -> list[Collection]:
+    """The collections an account has a right in, oldest first; with `name`, only the one with that id or alias."""
+    found = (
+        select(collections, rights.c.can_read, rights.c.can_write)
+        .join(rights, rights.c.collection == collections.c.id)
+        .where(rights.c.account == account_n, rights.c.can_read | rights.c.can_write)
+        .order_by(collections.c.created, collections.c.id)
+    )
+    if name is not None:
+        found = found.where((collections.c.id == name) | (collections.c.alias == name))
+    return [Collection(r.id, r.alias, r.title, r.log, r.can_read, r.can_write) for r in c.execute(found)]
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

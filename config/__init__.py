@@ -1,0 +1,1 @@
+"""The top: knows everyone, imported by no one."""

@@ -1,0 +1,140 @@
+"""The command `puente`: everything an operator does. Exit codes: 0 done, 1 not done, 2 wrong use, 3 needs attention."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cert.errors import PeerUnreachable, Refused
+from cert.follow import Task, now_us, run
+from cert.store.engine import Engine, OperationalError
+from config import node, wiring
+from config.commands import add, exchange, look
+from config.commands.shared import settings_of
+from config.settings import Settings
+
+ATTENTION = 3
+
+
+class Speaking(click.Group):
+    """The group of all commands; whatever is refused below it ends as one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Refused, PeerUnreachable) as fault:
+            click.echo(f"puente: {fault}", err=True)
+        except OperationalError as fault:
+            click.echo(f"puente: the database says: {fault.orig}. Nothing was lost; mend that and try again.", err=True)
+        except OSError as fault:
+            click.echo(f"puente: {fault.filename or 'the system'}: {fault.strerror}.", err=True)
+        sys.exit(1)
+
+
+@click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--settings",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="puente.toml",
+    envvar="PUENTE_SETTINGS",
+    show_default=True,
+    show_envvar=True,
+    help="The settings file of the node.",
+)
+@click.version_option(package_name="puente")
+@click.pass_context
+def main(ctx: click.Context, path: Path) -> None:
+    """Run a national node of Puente: incidents as STIX 2.1, exchanged with the other nation by TAXII 2.1."""
+    ctx.obj = path
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@main.command()
+@click.option("--identity", default="", metavar="ID", help="The STIX id of our CERT, if it has one already.")
+@click.pass_obj
+def init(path: Path, identity: str) -> None:
+    """Make the node that the settings describe, or bring an older one up to date."""
+    settings = settings_of(path)
+    made = node.init(settings, now_us(), identity)
+    click.echo(f"The node of {settings.name} {'is made' if made else 'was there and is up to date'}: {settings.data}")
+    if made:
+        click.echo("Next: `puente user add LOGIN`, then `puente serve portal`, `puente work` and `puente border`.")
+
+
+@main.group()
+def serve() -> None:
+    """Serve the portal or the TAXII server."""
+
+
+WORKERS = click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes to serve with."
+)
+
+
+@serve.command()
+@WORKERS
+@click.pass_obj
+def portal(path: Path, workers: int) -> None:
+    """Serve the pages for people."""
+    from config.web import serve as serve_app
+
+    settings = settings_of(path)
+    serve_app(lambda: wiring.portal_app(settings), settings.portal_host, settings.portal_port, workers)
+
+
+@serve.command()
+@WORKERS
+@click.pass_obj
+def taxii(path: Path, workers: int) -> None:
+    """Serve TAXII 2.1 for machines."""
+    from config.web import serve as serve_app
+
+    settings = settings_of(path)
+    serve_app(lambda: wiring.taxii_app(settings), settings.taxii_host, settings.taxii_port, workers)
+
+
+@main.command()
+@click.pass_obj
+def work(path: Path) -> None:
+    """Carry what machines posted to the record, and keep the search index."""
+    settings = settings_of(path)
+    _run(settings, wiring.worker_tasks(settings))
+
+
+@main.command()
+@click.pass_obj
+def border(path: Path) -> None:
+    """Release to the peers and take in what they released to us."""
+    settings = settings_of(path)
+    _run(settings, wiring.border_tasks(settings))
+
+
+@main.command()
+@click.option("--fresh", is_flag=True, help="Begin anew: what is there of an earlier demo is removed first.")
+def demo(fresh: bool) -> None:
+    """Run two nations on this machine, seeded and talking, until Ctrl-C."""
+    from config.demo import run as run_demo
+
+    run_demo(Path.cwd() / ".demo", fresh=fresh)
+
+
+def _run(settings: Settings, tasks: AbstractContextManager[tuple[Engine, list[Task]]]) -> None:
+    """Run tasks until a signal says stop; what is under way is finished first."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    logging.getLogger("puente").info("%s, process %d: started", settings.name, os.getpid())
+    with tasks as (db, found):
+        run(db, found, stop, now_us)
+
+
+for _command in (*add.COMMANDS, *exchange.COMMANDS, *look.COMMANDS):
+    main.add_command(_command)

@@ -1,0 +1,1 @@
+"""The commands of `puente`, a module for each kind; `config.cli` puts them together."""

@@ -1,0 +1,158 @@
+"""Commands that make what a node needs: people, organisations, machine accounts, workbenches, peers."""
+
+import secrets
+from pathlib import Path
+
+import click
+
+from cert import acts
+from cert.access import LEVELS, Role
+from cert.follow import now_us
+from cert.store import people, signin
+from config import node
+from config.commands.shared import changing, settings_of
+from config.reading import secret_in
+
+LEVEL = click.Choice(LEVELS)
+SECRET = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.group()
+def user() -> None:
+    """People who sign in to the portal."""
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", help="The full name; the login if it is left out.")
+@click.option("--org", help="The organisation; our national CERT if it is left out.")
+@click.option(
+    "--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, help="A role; may be repeated."
+)
+@click.option("--language", type=click.Choice(["es", "en"]), default=None, help="The language the pages are in.")
+@click.option("--password-file", type=SECRET, help="A file with the password; without it one is made and shown once.")
+@click.pass_obj
+def user_add(
+    path: Path,
+    login: str,
+    name: str | None,
+    org: str | None,
+    roles: tuple[str, ...],
+    language: str | None,
+    password_file: Path | None,
+) -> None:
+    """Make a person who may sign in as LOGIN."""
+    password = secret_in(password_file) if password_file else secrets.token_urlsafe(12)
+    settings, now = settings_of(path), now_us()
+    with changing(path) as c:
+        home = people.organisation(c, org) if org else people.our_cert(c)
+        people.add_person(
+            c,
+            login=login,
+            name=name or login,
+            org=home,
+            password=password,
+            roles=[Role(role) for role in roles or ("responder",)],
+            language=language or settings.default_language,
+            now=now,
+        )
+        acts.add(c, "user-add", "operator", now, login=login, roles=list(roles))
+    click.echo(f"{login} may sign in, for {home.name}.")
+    if not password_file:
+        click.echo(f"The password, shown this once: {password}")
+
+
+@click.group()
+def org() -> None:
+    """Organisations of our nation beside the national CERT."""
+
+
+@org.command("add")
+@click.argument("name")
+@click.pass_obj
+def org_add(path: Path, name: str) -> None:
+    """Make an agency of our nation, called NAME."""
+    settings = settings_of(path)
+    with changing(path) as c:
+        made = node.add_agency(c, name, settings.nation, now_us())
+        acts.add(c, "org-add", "operator", now_us(), name=name)
+    click.echo(f"{made.name} is made, as {made.identity_id}.")
+
+
+@click.group()
+def account() -> None:
+    """Machine accounts, which speak TAXII."""
+
+
+@account.command("add")
+@click.argument("name")
+@click.option("--org", help="The organisation it belongs to; our national CERT if it is left out.")
+@click.option(
+    "--read", "readable", multiple=True, metavar="COLLECTION", help="A collection it may read; may be repeated."
+)
+@click.option(
+    "--write", "writable", multiple=True, metavar="COLLECTION", help="One it may read and write; may be repeated."
+)
+@click.pass_obj
+def account_add(path: Path, name: str, org: str | None, readable: tuple[str, ...], writable: tuple[str, ...]) -> None:
+    """Make a machine account called NAME; its password is shown once."""
+    with changing(path) as c:
+        home = people.organisation(c, org) if org else people.our_cert(c)
+        secret = signin.add_account(c, name, home.n)
+        for alias in {*readable, *writable}:
+            signin.grant(c, name, alias, can_read=True, can_write=alias in writable)
+        acts.add(c, "account-add", "operator", now_us(), name=name, read=list(readable), write=list(writable))
+    click.echo(f"{name} may sign in to the TAXII server, for {home.name}.")
+    click.echo(f"The password, shown this once: {secret}")
+
+
+@click.group()
+def collection() -> None:
+    """Workbenches: TAXII collections which machine accounts post to and read."""
+
+
+@collection.command("add")
+@click.argument("name")
+@click.option("--title", help="What it is called in lists; the name if it is left out.")
+@click.option("--org", help="The organisation whose statements these are; a feed of its own if it is left out.")
+@click.option(
+    "--handling", type=LEVEL, default="green", show_default=True, help="For what carries no marking, if a feed."
+)
+@click.pass_obj
+def collection_add(path: Path, name: str, title: str | None, org: str | None, handling: str) -> None:
+    """Make a workbench called NAME, with a collection of the same name over it."""
+    with changing(path) as c:
+        node.add_workbench(c, name, title or name, handling, now_us(), org or "")
+        acts.add(c, "collection-add", "operator", now_us(), name=name)
+    click.echo(f"The workbench {name} is made. `puente account add ACCOUNT --write {name}` lets a machine use it.")
+
+
+@click.group()
+def peer() -> None:
+    """The other nation."""
+
+
+@peer.command("add")
+@click.argument("nation")
+@click.option("--name", required=True, help="What the peer's CERT is called.")
+@click.option("--identity", required=True, metavar="ID", help="The STIX id under which it writes.")
+@click.option(
+    "--carries", type=LEVEL, default="amber", show_default=True, help="The strictest handling that may cross to it."
+)
+@click.option(
+    "--secret-file", type=SECRET, help="A file with the password to give the peer; else one is made and shown."
+)
+@click.pass_obj
+def peer_add(path: Path, nation: str, name: str, identity: str, carries: str, secret_file: Path | None) -> None:
+    """Make the peer NATION (two letters), and the account by which it reads what we release to it."""
+    given = secret_in(secret_file) if secret_file else None
+    with changing(path) as c:
+        who = node.Identity(name, identity, "peer", nation)
+        secret = node.add_peer(c, nation, who, carries, now_us(), given)
+    click.echo(f"{name} may read what is released to it, as the account {nation}.")
+    if given is None:
+        click.echo(f"Its password, shown this once: {secret}")
+    click.echo(f"To read theirs, put [peers.{nation}] into the settings, then start `puente border` again.")
+
+
+COMMANDS = (user, org, account, collection, peer)

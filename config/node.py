@@ -1,0 +1,144 @@
+"""Makes a node and what belongs to it: organisations, peers, workbenches, accounts. Each whole or not at all."""
+
+import os
+import secrets
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from cert import acts, door
+from cert.access import Organisation
+from cert.errors import Conflict
+from cert.intake import WORKBENCH
+from cert.stix import Micros, format_timestamp
+from cert.store import log, migrate, people, signin
+from cert.store.engine import Connection, Engine, open_db, writing
+from config.settings import Settings
+from feeds import store as exchange
+from feeds.store import Terms
+
+IMPORT = "import"
+"""The workbench that `puente import` uses where none is named; what is unmarked there is GREEN unless one says else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an organisation is: the STIX identity under which it writes."""
+
+    name: str
+    id: str
+    kind: str
+    nation: str
+    default_handling: str = "amber"
+
+
+def init(settings: Settings, now: Micros, identity_id: str = "") -> bool:
+    """Make the folder, the key, the tables, our CERT and the workbench `import`; what is there already stays.
+
+    Brings an older database up to date. Gives whether the node is new.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    make_secret(settings.secret_key_file)
+    db = open_db(settings.database)
+    migrate.upgrade(db)
+    with writing(db) as c:
+        if people.all_organisations(c):
+            return False
+        identity = Identity(settings.name, identity_id or f"identity--{uuid.uuid4()}", "cert", settings.nation)
+        ours = add_organisation(c, identity, ours=True, log_names=(log.RECORD, log.ACTS), now=now)
+        _state_identity(c, ours, now)
+        add_workbench(c, IMPORT, "Imported files", "green", now)
+        acts.add(c, "init", "operator", now, nation=settings.nation, name=settings.name)
+    return True
+
+
+def make_secret(path: Path) -> None:
+    """Write a new secret that only we may read, unless there is one."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+
+
+def add_organisation(
+    c: Connection, identity: Identity, *, ours: bool, log_names: tuple[str, ...] = (), now: Micros
+) -> Organisation:
+    """Make an organisation and the logs that belong to it."""
+    made = people.add_organisation(
+        c,
+        name=identity.name,
+        kind=identity.kind,
+        nation=identity.nation,
+        identity_id=identity.id,
+        default_handling=identity.default_handling,
+        ours=ours,
+    )
+    for name in log_names:
+        log.create_log(c, name, made.n)
+    return made
+
+
+def add_agency(c: Connection, name: str, nation: str, now: Micros) -> Organisation:
+    """Make an agency of our nation, with its identity in the record."""
+    made = add_organisation(c, Identity(name, f"identity--{uuid.uuid4()}", "agency", nation), ours=True, now=now)
+    _state_identity(c, made, now)
+    return made
+
+
+def add_workbench(c: Connection, name: str, title: str, default_handling: str, now: Micros, org: str = "") -> None:
+    """Make a workbench with a TAXII collection over it, of an organisation that is known or of a feed made for it."""
+    if org:
+        owner = people.organisation(c, org)
+    else:
+        nation = people.our_cert(c).nation
+        identity = Identity(title, f"identity--{uuid.uuid4()}", "feed", nation, default_handling)
+        owner = add_organisation(c, identity, ours=False, now=now)
+    log_name = WORKBENCH + name
+    if log_name in log.names(c):
+        raise Conflict("workbench-exists", f"There is already a workbench named {name}. Choose another name.")
+    log.create_log(c, log_name, owner.n)
+    signin.add_collection(c, id=str(uuid.uuid4()), alias=name, title=title, log=log_name, now=now)
+
+
+def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Micros, secret: str | None = None) -> str:
+    """Make a peer: his organisation, the logs to and from him, and the account by which he reads them.
+
+    Gives the account's secret, to be told to him over another channel; it is shown this once.
+    """
+    log_names = (f"to:{name}", f"from:{name}")
+    peer = add_organisation(c, identity, ours=False, log_names=log_names, now=now)
+    exchange.add_peer(c, name, peer.n, Terms(0, carries, identity.default_handling))
+    made = signin.add_account(c, name, peer.n, secret)
+    for log_name in log_names:
+        alias = log_name.replace(":", "-")
+        title = f"Released to {identity.name}" if log_name.startswith("to:") else f"Received from {identity.name}"
+        signin.add_collection(c, id=str(uuid.uuid4()), alias=alias, title=title, log=log_name, now=now)
+        signin.grant(c, name, alias, can_read=True, can_write=False)
+    acts.add(c, "peer-add", "operator", now, peer=name, carries=carries)
+    return made
+
+
+def _state_identity(c: Connection, org: Organisation, now: Micros) -> None:
+    """Put the organisation's STIX identity into the record: whoever reads its incidents will look for it."""
+    stamp = format_timestamp(now)
+    identity = {
+        "type": "identity",
+        "spec_version": "2.1",
+        "id": org.identity_id,
+        "created": stamp,
+        "modified": stamp,
+        "created_by_ref": org.identity_id,
+        "name": org.name,
+        "identity_class": "organization",
+        "sectors": ["government"],
+        "object_marking_refs": ["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"],
+    }
+    log.append(c, log.RECORD, [log.statement(door.check(identity, now), org.n)], now)
+
+
+def database(settings: Settings, cache_mb: int = 8) -> Engine:
+    """The node's database, of the schema this version needs. Raises `Missing`, naming the command that mends it."""
+    db = open_db(settings.database, cache_mb=cache_mb)
+    migrate.demand_current(db)
+    return db

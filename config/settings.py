@@ -1,0 +1,175 @@
+"""What a node can be told: every setting, what is allowed, and what it does.
+
+This is the only list. `config.reading` makes one `Settings` of a file and the environment, and refuses what is not
+allowed here; the table in this folder's README is `table()`, and a house test holds the two together.
+No secret is in here, only the names of the files that hold one, so a `Settings` may be printed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_type_hints
+
+from msgspec import Meta, inspect
+
+
+def _one(allowed: str, default: str = "") -> dict[str, str]:
+    """What `table` and a refusal say of a value: "it must be …"; `default` in words where it depends on others."""
+    return {"allowed": allowed, "default": default}
+
+
+Text = Annotated[str, Meta(min_length=1, max_length=200, extra=_one("a text of 1 to 200 characters"))]
+Nation = Annotated[str, Meta(pattern="^[a-z]{2}$", extra=_one("two lower-case letters, as in ISO 3166"))]
+Language = Annotated[Literal["es", "en"], Meta(extra=_one("`es` or `en`"))]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]+$", extra=_one("an IP address or a host name"))]
+Port = Annotated[int, Meta(ge=1, le=65535, extra=_one("a port, 1 to 65535"))]
+Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]+(/\S*)?$", extra=_one("an address with https://"))]
+YesNo = Annotated[bool, Meta(extra=_one("`true` or `false`"))]
+SecretFile = Annotated[Path, Meta(extra=_one("a file that holds the secret and nothing else"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Where the other nation is reached, and how we sign in there."""
+
+    url: Annotated[Address, Meta(description="The peer's TAXII discovery address, ending in `/taxii2/`.")]
+    user: Annotated[Text, Meta(description="The account that the peer made for us.")]
+    password_file: Annotated[SecretFile, Meta(description="The password of that account.")]
+    insecure_http: Annotated[
+        YesNo, Meta(description="Allows `http://` in `url`, on a loopback address only: for a demo.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that one node is told; every process of the node reads the same."""
+
+    nation: Annotated[Nation, Meta(description="Whose node this is.")]
+    name: Annotated[Text, Meta(description="The name of the CERT, as people on both sides know it.")]
+    default_language: Annotated[Language, Meta(description="The language of a visitor who has chosen none.")] = "es"
+    timezone: Annotated[
+        str, Meta(description="Local time in the pages.", extra=_one("a name of the tz database, as `America/Tijuana`"))
+    ] = "UTC"
+    training: Annotated[YesNo, Meta(description="Every page says that nothing on this node is real.")] = False
+
+    data: Annotated[
+        Path,
+        Meta(description="All that the node keeps; belongs in a backup.", extra=_one("a folder that can be written")),
+    ]
+    database: Annotated[
+        str,
+        Meta(
+            pattern="^sqlite:////.",
+            description="The record and all other durable things.",
+            extra=_one("`sqlite:///` and a path from the root", "`puente.db` in `data`"),
+        ),
+    ]
+    index: Annotated[
+        Path,
+        Meta(
+            description="The search index; can be lost and is then rebuilt.",
+            extra=_one("a folder that can be written", "`index` in `data`"),
+        ),
+    ]
+    secret_key_file: Annotated[
+        Path,
+        Meta(
+            description="Signs the portal's cookies; `puente init` makes it.",
+            extra=_one("a file that holds the secret and nothing else", "`secret.key` in `data`"),
+        ),
+    ]
+
+    portal_host: Annotated[Host, Meta(description="Where the portal listens.")] = "127.0.0.1"
+    portal_port: Annotated[Port, Meta(description="Where the portal listens.")] = 8080
+    taxii_host: Annotated[Host, Meta(description="Where the TAXII server listens.")] = "127.0.0.1"
+    taxii_port: Annotated[Port, Meta(description="Where the TAXII server listens.")] = 8090
+    taxii_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^\s/]+(/\S*[^\s/])?$",
+            description="How others reach the TAXII server, through the proxy if there is one.",
+            extra=_one("an address without a slash at its end", "`http://`, `taxii_host`, `taxii_port`"),
+        ),
+    ]
+    cookie_secure: Annotated[
+        YesNo, Meta(description="Cookies cross TLS only. `false` is for a portal on a loopback address without TLS.")
+    ] = True
+    trust_proxy: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=5,
+            description="How many reverse proxies stand in front, whose `X-Forwarded-` headers are believed.",
+            extra=_one("a number, 0 to 5"),
+        ),
+    ] = 0
+
+    max_content_length: Annotated[
+        int,
+        Meta(
+            ge=10_000,
+            le=1_000_000_000,
+            description="The longest body that the portal or the TAXII server takes.",
+            extra=_one("bytes, 10000 to 1000000000"),
+        ),
+    ] = 100_000_000
+    page_limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="The most objects in one TAXII page.",
+            extra=_one("a number of objects, 1 to 10000"),
+        ),
+    ] = 1_000
+    page_bytes: Annotated[
+        int,
+        Meta(
+            ge=10_000,
+            le=100_000_000,
+            description="A TAXII page ends before it grows past this, unless its first object alone does.",
+            extra=_one("bytes, 10000 to 100000000"),
+        ),
+    ] = 8_000_000
+    poll_interval_ms: Annotated[
+        int,
+        Meta(
+            ge=50,
+            le=3_600_000,
+            description="How long we wait before we ask the peer again.",
+            extra=_one("milliseconds, 50 to 3600000"),
+        ),
+    ] = 500
+
+    peers: Mapping[str, Peer] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def allowed(of: type, name: str) -> str:
+    """What a value of the setting `name` of `of` may be, in words that go on after "it must be"."""
+    said = inspect.type_info(get_type_hints(of, include_extras=True)[name])
+    return str((said.extra or {})["allowed"]) if isinstance(said, inspect.Metadata) else ""
+
+
+def table() -> str:
+    """Every setting as the rows of a Markdown table, in the order of the classes; the peers' come last."""
+    head = ["| setting | it must be | if not given | what it does |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *_rows(Settings, ""), *_rows(Peer, "peers.NAME.")]) + "\n"
+
+
+def _rows(of: type[Settings] | type[Peer], prefix: str) -> Iterator[str]:
+    hints = get_type_hints(of, include_extras=True)
+    for one in fields(of):
+        said = inspect.type_info(hints[one.name])
+        if isinstance(said, inspect.Metadata):
+            extra, schema = said.extra or {}, said.extra_json_schema or {}
+            default = _default(one) or extra["default"] or "must be given"
+            yield f"| `{prefix}{one.name}` | {extra['allowed']} | {default} | {schema['description']} |"
+
+
+def _default(one: "Field[Any]") -> str:
+    if one.default is MISSING:
+        return ""
+    if isinstance(one.default, bool):
+        return f"`{str(one.default).lower()}`"
+    return f"`{one.default}`"

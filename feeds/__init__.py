@@ -1,0 +1,1 @@
+"""The other nation: everything that crosses the border."""

@@ -1,0 +1,84 @@
+"""Every answer leaves through here: TAXII media type, safe headers, and errors as the standard's error resource.
+
+`STATUS` is the one table from what was refused to a status code. An error says what to do next and nothing about our
+insides; its `error_id` stands in the log beside the request (TX-117).
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+from cert.errors import Conflict, Missing, NotAllowed, NotFound, Refused
+from cert.store.engine import OperationalError
+from feeds.taxii.negotiation import MEDIA_TYPE
+
+STATUS: dict[type[Refused], int] = {NotAllowed: 403, NotFound: 404, Conflict: 409, Missing: 503, Refused: 400}
+
+SENTENCES = {
+    400: "The request could not be read. Check its address, headers and body.",
+    404: "There is nothing at this address, or not for this account. Every TAXII address ends in a slash.",
+    405: "This address does not take that method. The Allow header names those it takes.",
+    500: "Something failed on this server; nothing you sent was wrong. Try again, and quote error_id if it stays.",
+}
+"""What an error says that the framework raised; an error that we raise brings its own sentence."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Vary": "Accept, Authorization",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+RETRY_AFTER_S = 5
+
+_log = logging.getLogger("puente.taxii")
+
+
+def answer(body: Mapping[str, Any] | bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A TAXII answer: a resource, or one already written as JSON."""
+    written = body if isinstance(body, bytes) else orjson.dumps(body)
+    return Response(written, status, headers, content_type=MEDIA_TYPE)
+
+
+def install(app: Flask) -> None:
+    """Turn everything that can go wrong into an error resource, and put the safe headers on every answer."""
+    app.register_error_handler(HTTPException, _from_http)
+    app.register_error_handler(Refused, _from_refused)
+    app.register_error_handler(OperationalError, _from_database)
+    app.after_request(_add_headers)
+
+
+def _from_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    own = error.description if error.description != type(error).description else None
+    headers = {name: value for name, value in error.get_headers(request.environ) if name != "Content-Type"}
+    return _error(status, error.name, own or SENTENCES.get(status, error.name), headers)
+
+
+def _from_refused(refusal: Refused) -> Response:
+    status = next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
+    return _error(status, refusal.code, refusal.sentence, {})
+
+
+def _from_database(fault: OperationalError) -> Response:
+    _log.error("The database did not answer: %s", fault.orig)
+    return _from_http(ServiceUnavailable("The database is busy. Ask again in a moment.", retry_after=RETRY_AFTER_S))
+
+
+def _error(status: int, code: str, sentence: str, headers: Mapping[str, str]) -> Response:
+    error_id = str(uuid.uuid4())
+    _log.info("%s: %d %s on %s %s", error_id, status, code, request.method, request.path)
+    body = {"title": sentence, "error_id": error_id, "http_status": str(status)}
+    return answer(body, status, headers)
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response

@@ -1,0 +1,78 @@
+"""The collections of the account that asks, and the one way to any of them (TAXII 2.1 sections 5.1 and 5.2).
+
+A collection is an audience, checked when an entry is appended and never filtered on read. One in which an account has
+no right looks exactly like one that does not exist (TX-22).
+"""
+
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response
+
+from cert.errors import NotAllowed, NotFound
+from cert.intake import WORKBENCH
+from cert.store import signin
+from cert.store.engine import Connection, reading
+from cert.store.signin import Collection
+from feeds.taxii.answers import SENTENCES, answer
+from feeds.taxii.negotiation import STIX_MEDIA_TYPE
+from feeds.taxii.service import ROOT, Service
+from feeds.taxii.signin import account
+
+COLLECTION = f"{ROOT}collections/<collection>/"
+
+
+def install(app: Flask, service: Service) -> None:
+    """Serve the list and each collection."""
+    app.add_url_rule(f"{ROOT}collections/", "collections", partial(_collections, service))
+    app.add_url_rule(COLLECTION, "collection", partial(_collection, service))
+
+
+def readable(c: Connection, name: str) -> Collection:
+    """The collection with this id or alias, if the asking account may read it (TX-21, TX-46)."""
+    found = _find(c, name)
+    if not found.can_read:
+        raise NotAllowed("no-read", "This account may write to the collection but not read it.")
+    return found
+
+
+def writable(c: Connection, name: str) -> Collection:
+    """The collection with this id or alias, if the asking account may write to it."""
+    found = _find(c, name)
+    if not _can_write(found):
+        raise NotAllowed("no-write", "This account may read the collection but not write to it. Nothing was stored.")
+    return found
+
+
+def _collections(service: Service) -> Response:
+    with reading(service.db) as c:
+        found = signin.collections_of(c, account().n)
+    return answer({"collections": [_resource(collection) for collection in found]} if found else {})
+
+
+def _collection(service: Service, collection: str) -> Response:
+    with reading(service.db) as c:
+        return answer(_resource(_find(c, collection)))
+
+
+def _find(c: Connection, name: str) -> Collection:
+    found = signin.collections_of(c, account().n, name)
+    if not found:
+        raise NotFound("collection", SENTENCES[404])
+    return found[0]
+
+
+def _can_write(collection: Collection) -> bool:
+    """Only a workbench is ever written to from outside, whatever right was granted."""
+    return collection.can_write and collection.log.startswith(WORKBENCH)
+
+
+def _resource(collection: Collection) -> dict[str, Any]:
+    return {
+        "id": collection.id,
+        "title": collection.title,
+        "alias": collection.alias,
+        "can_read": collection.can_read,
+        "can_write": _can_write(collection),
+        "media_types": [STIX_MEDIA_TYPE],
+    }

@@ -1,0 +1,117 @@
+"""What a client asks for after the question mark, read strictly (TX-48 to TX-67)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from cert import stix
+from cert.errors import Refused
+from cert.stix import Micros
+from cert.store.pages import LAST, Versions, Wanted
+
+MOST_VALUES = 500  # of one match; beyond that a client asks twice
+MOST_FIELDS = 50
+_PLAIN = {"added_after", "limit", "next"}
+_MATCH = re.compile(r"match\[[A-Za-z0-9_-]+\]")
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to a collection. `filters` is its text without `limit` and `next`, the same for every page of it."""
+
+    wanted: Wanted
+    added_after: Micros | None
+    limit: int | None
+    next: str | None
+    filters: str
+
+
+def read_query(query_string: bytes) -> Query:
+    """The filters of a request. An unknown parameter is ignored; raises `Refused` for one that cannot be meant."""
+    given = _parameters(query_string)
+    if "match[type]" in given:
+        raise Refused("match", "match[type] is not served here. Leave it out and choose among the objects you get.")
+    if "2.1" not in given.get("match[spec_version]", "2.1").split(","):
+        raise Refused("match", "Everything here is STIX 2.1. Ask for that, or leave match[spec_version] out.")
+    return Query(
+        Wanted(_ids(given), _versions(given)),
+        _moment("added_after", given["added_after"]) if "added_after" in given else None,
+        _limit(given["limit"]) if "limit" in given else None,
+        given.get("next"),
+        "&".join(f"{name}={value}" for name, value in sorted(given.items()) if name not in {"limit", "next"}),
+    )
+
+
+def narrowed(query: Query, stix_id: str) -> Query:
+    """The same question about one object only: a match on ids in it is ignored, as the standard has none there."""
+    return Query(Wanted((stix_id,), query.wanted.versions), query.added_after, query.limit, query.next, query.filters)
+
+
+def _parameters(query_string: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in _pairs(query_string):
+        if name.startswith("match") and not _MATCH.fullmatch(name):
+            raise Refused("query", "A filter is written match[field]=value. Check the brackets.")
+        if name in found:
+            raise Refused("query", f"{name} is given twice. Put several values into one, with commas between.")
+        if name in _PLAIN or name.startswith("match"):
+            found[name] = value
+    return found
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    refusal = Refused("query", "The query after the question mark cannot be read. Write name=value, percent-encoded.")
+    if _BROKEN_ESCAPE.search(query_string):
+        raise refusal
+    try:
+        text = query_string.decode("ascii")
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        raise refusal from None
+    if any("\0" in text for pair in pairs for text in pair):
+        raise refusal
+    return pairs
+
+
+def _ids(given: Mapping[str, str]) -> tuple[str, ...] | None:
+    return _values("match[id]", given["match[id]"]) if "match[id]" in given else None
+
+
+def _versions(given: Mapping[str, str]) -> Versions:
+    if "match[version]" not in given:
+        return LAST
+    values = _values("match[version]", given["match[version]"])
+    if "all" in values and len(values) > 1:
+        raise Refused("match", "match[version]=all already means every version. Give it alone.")
+    exact = tuple(_moment("match[version]", value) for value in values if value not in {"all", "first", "last"})
+    return Versions(last="last" in values, first="first" in values, every="all" in values, exact=exact)
+
+
+def _values(name: str, text: str) -> tuple[str, ...]:
+    values = text.split(",")
+    if "" in values:
+        raise Refused("match", f"{name} has an empty value. Write values with one comma between, without spaces.")
+    if len(set(values)) != len(values):
+        raise Refused("match", f"{name} names a value twice. Name each once.")
+    if len(values) > MOST_VALUES:
+        raise Refused("match", f"{name} takes at most {MOST_VALUES} values. Ask in several requests.")
+    return tuple(values)
+
+
+def _limit(text: str) -> int:
+    if not _WHOLE.fullmatch(text) or int(text) == 0:
+        raise Refused("limit", "limit is a whole number, 1 or more.")
+    return int(text)
+
+
+def _moment(name: str, text: str) -> Micros:
+    """A timestamp with any number of decimals, cut downwards after the sixth, so that nothing is skipped (TX-51)."""
+    try:
+        return stix.parse_timestamp(text)
+    except Refused:
+        raise Refused("timestamp", f"{name} takes a time in UTC like 2026-05-04T09:30:00.000000Z.") from None

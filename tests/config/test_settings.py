@@ -1,0 +1,177 @@
+"""A node's settings: read from a file and the environment, wrong ones refused by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cert.errors import Missing, Refused
+from config.reading import load, secret_in
+from config.settings import Settings, table
+
+NODES = Path(__file__).parents[2] / "config" / "nodes"
+LEAST = 'nation = "mx"\nname = "CERT"\ndata = "kept"\n'
+PEER = '[peers.us]\nurl = "https://us.example/taxii2/"\nuser = "mx"\npassword_file = "us.password"\n'
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(text: str) -> Path:
+        path = tmp_path / "node.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return written
+
+
+def refusal(path: Path, env: dict[str, str] | None = None) -> str:
+    with pytest.raises(Refused) as refused:
+        load(path, env or {})
+    return refused.value.sentence
+
+
+@pytest.mark.parametrize("name", ["mx.toml", "us.toml", "node.example.toml"])
+def test_it_reads_the_nodes_that_we_ship(name: str) -> None:
+    assert load(NODES / name, {}).nation in {"mx", "us"}
+
+
+def test_it_starts_paths_at_the_folder_of_the_file(write: Write, tmp_path: Path) -> None:
+    settings = load(write(LEAST + PEER), {})
+
+    assert settings.data == tmp_path / "kept"
+    assert settings.peers["us"].password_file == tmp_path / "us.password"
+
+
+def test_it_keeps_everything_in_the_data_folder_unless_told(write: Write, tmp_path: Path) -> None:
+    settings = load(write(LEAST), {})
+
+    assert settings.database == f"sqlite:///{tmp_path}/kept/puente.db"
+    assert settings.index == tmp_path / "kept" / "index"
+    assert settings.secret_key_file == tmp_path / "kept" / "secret.key"
+
+
+def test_it_lets_the_environment_win(write: Write) -> None:
+    env = {
+        "PUENTE_PORTAL_PORT": "9000",
+        "PUENTE_COOKIE_SECURE": "false",
+        "PUENTE_PEERS__US__USER": "other",
+        "HOME": "/",
+    }
+
+    settings = load(write(LEAST + PEER), env)
+
+    assert (settings.portal_port, settings.cookie_secure) == (9000, False)
+    assert settings.peers["us"].user == "other"
+
+
+def test_it_tells_the_taxii_address_from_the_listener(write: Write) -> None:
+    assert load(write(LEAST + "taxii_port = 9001\n"), {}).taxii_url == "http://127.0.0.1:9001"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("portal_port = 70000", "portal_port = 70000, but it must be a port, 1 to 65535"),
+        ('portal_port = "80"', "portal_port = '80', but it must be a port, 1 to 65535"),
+        ('nation = "MX"', "nation = 'MX', but it must be two lower-case letters, as in ISO 3166"),
+        ('default_language = "fr"', "default_language = 'fr', but it must be `es` or `en`"),
+        ('timezone = "Mexico"', "timezone = 'Mexico', but it must be a name of the tz database"),
+        ("data = 5", "data = 5, but it must be a folder that can be written"),
+        ('database = "sqlite:///puente.db"', "but it must be `sqlite:///` and a path from the root"),
+        ('taxii_url = "https://a.example/"', "but it must be an address without a slash at its end"),
+        ("cookie_secure = 0", "cookie_secure = 0, but it must be `true` or `false`"),
+        ("portal_prot = 80", "portal_prot is no setting (did you mean portal_port?)"),
+        ("peers = 5", "peers is no setting"),
+        ("[peers]\nus = 5", "peers.us is no setting"),
+        ('[portal]\nport = 5', "portal.port is no setting"),
+        ("taxii_port = 8080", "portal_port and taxii_port are both 8080"),
+        ('portal_host = "0.0.0.0"\ncookie_secure = false', "cookie_secure = false is for a loopback address"),
+    ],
+)  # fmt: skip
+def test_it_names_a_wrong_setting_its_value_and_what_is_allowed(write: Write, line: str, says: str) -> None:
+    name = line.partition(" =")[0]
+    kept = "".join(said + "\n" for said in LEAST.splitlines() if not said.startswith(f"{name} ="))
+
+    assert says in refusal(write(kept + line + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            ("https://us", "http://us"),
+            "peers.us.url = 'http://us.example/taxii2/', but it must be an address with https",
+        ),
+        (("us.example/", "us.example/ "), "peers.us.url"),
+        (("peers.us", "peers.mx"), "peers.mx is this node's own nation"),
+        (('user = "mx"', ""), "peers.us.user must be given: a text of 1 to 200 characters"),
+        (("user =", "users ="), "peers.us.users is no setting (did you mean user?)"),
+    ],
+)
+def test_it_names_what_is_wrong_with_a_peer(write: Write, change: tuple[str, str], says: str) -> None:
+    assert says in refusal(write(LEAST + PEER.replace(*change)))
+
+
+def test_it_allows_plain_http_to_a_peer_on_loopback_only(write: Write) -> None:
+    near = PEER.replace("https://us.example", "http://127.0.0.1:8092") + "insecure_http = true\n"
+    far = PEER.replace("https://", "http://") + "insecure_http = true\n"
+
+    assert load(write(LEAST + near), {}).peers["us"].insecure_http
+    assert "must be an address with https://" in refusal(write(LEAST + far))
+
+
+def test_it_names_the_variable_that_is_wrong(write: Write) -> None:
+    path = write(LEAST)
+
+    assert "PUENTE_PORTAL_PORT = 'http', but it must be a port" in refusal(path, {"PUENTE_PORTAL_PORT": "http"})
+    assert "PUENTE_PORTAL_PROT is no setting (did you mean portal_port?)" in refusal(path, {"PUENTE_PORTAL_PROT": "8"})
+    assert load(path, {"PUENTE_SETTINGS": str(path)}).portal_port == 8080
+
+
+def test_it_names_all_that_is_wrong_at_once(write: Write) -> None:
+    with pytest.raises(Refused) as refused:
+        load(write('portal_port = 0\nlanguage = "es"\n'), {})
+
+    assert [problem.split()[0] for problem in refused.value.data["problems"]] == [
+        "portal_port", "language", "nation", "name", "data",
+    ]  # fmt: skip
+    assert refused.value.sentence.startswith("node.toml: ")
+
+
+def test_it_says_where_a_file_is_no_toml(write: Write) -> None:
+    assert "node.toml is not written in TOML" in refusal(write("nation = mx\n"))
+    assert "line 1" in refusal(write("nation = mx\n"))
+
+
+def test_it_says_which_command_makes_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="puente init"):
+        load(tmp_path / "none.toml", {})
+
+
+def test_it_shows_no_secret_when_printed(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "us.password").write_text("correct horse\n", "utf-8")
+
+    settings = load(write(LEAST + PEER), {})
+
+    assert "correct horse" not in repr(settings)
+    assert secret_in(settings.peers["us"].password_file) == "correct horse"
+
+
+def test_it_names_a_secret_file_that_is_missing_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n", "utf-8")
+
+    with pytest.raises(Missing, match=r"none cannot be read \(No such file"):
+        secret_in(tmp_path / "none")
+    with pytest.raises(Missing, match="empty is empty"):
+        secret_in(tmp_path / "empty")
+
+
+def test_it_documents_every_setting_in_the_words_of_its_refusal() -> None:
+    rows = table().splitlines()
+
+    assert "| `portal_port` | a port, 1 to 65535 | `8080` | Where the portal listens. |" in rows
+    assert "| `nation` | two lower-case letters, as in ISO 3166 | must be given | Whose node this is. |" in rows
+    assert sum(row.startswith("| `peers.NAME.") for row in rows) == 4
+    assert len(Settings.__dataclass_fields__) - 1 + 4 == len(rows) - 2

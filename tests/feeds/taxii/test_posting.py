@@ -1,0 +1,218 @@
+"""POST: what is stored, what is told, and what is too much."""
+
+import uuid
+
+import pytest
+
+from cert.errors import Missing
+from cert.store.engine import Engine, OperationalError
+from feeds.taxii.app import taxii_app
+from tests.feeds.taxii.conftest import Start
+from tests.feeds.taxii.node import (
+    HIDDEN,
+    MEDIA_TYPE,
+    OBJECTS,
+    SECOND,
+    SECRET,
+    START,
+    STATUS,
+    Clock,
+    Node,
+    assert_error,
+    ids,
+    indicator,
+    rows,
+)
+
+HOUR = 3_600 * SECOND
+BROKEN = {
+    "TX-17 cut": b'{"objects":[{',
+    "TX-17 a key twice": b'{"objects":[{"type":"a","type":"b"}]}',
+    "TX-17 not a number": b'{"objects":[{"x":NaN}]}',
+    "TX-17 infinity": b'{"objects":[{"x":1e999}]}',
+    "TX-17 deep": b'{"objects":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "TX-17 spaces": b" " * 1_000_000,
+    "TX-16 lone surrogate": b'{"objects":[{"x":"\\ud800"}]}',
+    "TX-10 not UTF-8": b'{"objects":[{"x":"\xff"}]}',
+    "TX-10 byte order mark and nothing": b"\xef\xbb\xbf",
+    "empty": b"",
+}
+UNUSABLE = {
+    "TX-91 a list": b"[]",
+    "TX-91 a text": b'"x"',
+    "TX-91 no objects": b"{}",
+    "TX-91 objects is none": b'{"objects":{}}',
+    "TX-95 no object": b'{"objects":[]}',
+    "TX-95 a bundle": b'{"type":"bundle","objects":[{}]}',
+}
+
+
+@pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN.keys())
+def test_it_refuses_broken_json(node: Node, body: bytes) -> None:
+    assert_error(node.post(json=None, data=body), 400)
+
+
+@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_it_refuses_an_unusable_envelope(node: Node, body: bytes) -> None:
+    assert_error(node.post(json=None, data=body), 422)
+
+
+@rows("TX-86", "TX-87", "TX-88", "TX-101", "TX-120")
+def test_it_stores_and_says_so(node: Node) -> None:
+    answer = node.post(json={"objects": [indicator(1), indicator(2)], "x_more": 1})
+
+    assert answer.status_code == 202
+    status = answer.json()
+    uuid.UUID(status.pop("id"), version=4)
+    assert status == {
+        "status": "complete",
+        "request_timestamp": "2026-05-04T09:30:00.000000Z",
+        "total_count": 2,
+        "success_count": 2,
+        "failure_count": 0,
+        "pending_count": 0,
+    }
+    assert ids(node.ask(OBJECTS)) == [indicator(1)["id"], indicator(2)["id"]]
+
+
+@rows("TX-90", "TX-104")
+@pytest.mark.parametrize("place", [0, 25, 49])
+def test_it_stores_the_good_ones_beside_a_bad_one(node: Node, place: int) -> None:
+    objects = [indicator(n) for n in range(50)]
+    objects[place] = indicator(place, id="indicator--../../etc/passwd")
+
+    status = node.post(*objects).json()
+
+    assert (status["success_count"], status["failure_count"], status["total_count"]) == (49, 1, 50)
+    assert status["failures"][0]["id"] == "indicator--../../etc/passwd"
+    assert status["failures"][0]["version"].endswith("Z")
+    assert status["failures"][0]["message"]
+    assert len(ids(node.ask(OBJECTS))) == 49
+
+
+@rows("TX-90")
+@pytest.mark.parametrize("thing", [None, 7, "x", [], {}, {"id": 5}])
+def test_it_names_the_place_of_a_thing_without_an_id(node: Node, thing: object) -> None:
+    failures = node.post(indicator(1), thing).json()["failures"]
+
+    assert len(failures) == 1
+    assert failures[0]["message"].startswith("Object 2 of the envelope: ")
+
+
+@rows("TX-81", "TX-92", "TX-96")
+def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
+    node.post(indicator(1), indicator(1), indicator(2))
+    before = node.ask(OBJECTS)
+
+    status = node.post(indicator(1), indicator(2)).json()
+
+    assert (status["success_count"], status["failure_count"]) == (2, 0)
+    assert node.ask(OBJECTS).headers["X-TAXII-Date-Added-Last"] == before.headers["X-TAXII-Date-Added-Last"]
+    assert len(ids(before)) == 2
+
+
+@rows("TX-93")
+def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -> None:
+    node.post(indicator(1))
+
+    failure = node.post(indicator(1, name="Other")).json()["failures"][0]
+
+    assert "name" in failure["message"]
+    assert failure["version"] == "2026-05-04T09:30:00.000Z"
+    assert node.ask(OBJECTS).json()["objects"] == [indicator(1)]
+
+
+@rows("TX-31")
+def test_it_refuses_what_is_said_in_another_name(node: Node) -> None:
+    forged = indicator(1, created_by_ref="identity--00000000-0000-4000-8000-000000000001")
+
+    assert "may not speak for" in node.post(forged).json()["failures"][0]["message"]
+    assert node.ask(OBJECTS).json() == {}
+
+
+@rows("TX-103")
+@pytest.mark.parametrize(
+    "stamp", ["2026-05-04T09:30:00.123456789Z", "2026-05-04T09:30:00Z", "2026-05-04T09:30:00.1234567Z"]
+)
+def test_it_serves_on_after_odd_timestamps(node: Node, stamp: str) -> None:
+    node.post(indicator(1) | {"modified": stamp})
+    node.post(indicator(2))
+
+    for path in (OBJECTS, OBJECTS.replace("objects", "manifest"), f"{OBJECTS}{indicator(2)['id']}/"):
+        assert node.ask(path).status_code == 200
+    assert indicator(2)["id"] in ids(node.ask(OBJECTS))
+
+
+@rows("TX-26", "TX-98", "TX-99")
+def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None:
+    node = start()
+    status = node.post(indicator(1)).json()
+    path = f"{STATUS}{status['id']}/"
+
+    assert start().ask(path).json() == status
+    assert_error(node.ask(path, "reader"), 404)
+    assert_error(node.ask(f"{STATUS}not-a-uuid/"), 404)
+    node.clock.now += 48 * HOUR
+    assert node.ask(path).status_code == 200
+    node.clock.now += 1
+    assert_error(node.ask(path), 404)
+
+
+@rows("TX-107", "TX-108", "TX-109")
+def test_it_serves_one_object(node: Node) -> None:
+    node.post(indicator(1), indicator(1, START + SECOND), indicator(2))
+    path = f"{OBJECTS}{indicator(1)['id']}/"
+
+    assert node.ask(path).json() == {"objects": [indicator(1, START + SECOND)]}
+    assert len(ids(node.ask(f"{path}?match[version]=all&match[id]=ignored"))) == 2
+    assert node.ask(f"{path}?added_after=2030-01-01T00:00:00Z").json() == {}
+    assert node.ask(path.replace("--", "%2D%2D")).json() == node.ask(path).json()
+    assert_error(node.ask(f"{OBJECTS}{indicator(3)['id']}/"), 404)
+    assert_error(node.ask(path.replace(OBJECTS, f"/puente/collections/{HIDDEN}/objects/"), "reader"), 404)
+
+
+# --- too much ----------------------------------------------------------------------------------------------------
+def envelope_of(size: int) -> bytes:
+    text = b'{"objects":[{"type":"'
+    return text + b"x" * (size - len(text) - 4) + b'"}]}'
+
+
+@rows("TX-97")
+def test_it_takes_a_body_up_to_the_last_byte(start: Start) -> None:
+    node = start(max_content_length=100_000)
+
+    assert node.post(json=None, data=envelope_of(100_000)).status_code == 202
+    assert node.post(json=None, data=iter([envelope_of(100_000)])).status_code == 202  # chunked
+    assert_error(node.post(json=None, data=envelope_of(100_001)), 413)
+    assert_error(node.post(json=None, data=iter([envelope_of(100_001)])), 413)
+
+
+@rows("TX-118")
+def test_it_survives_its_own_failure(db: Engine) -> None:
+    def clock() -> int:
+        raise ZeroDivisionError("secret detail")
+
+    client = taxii_app(db, title="CERT", secret_key=b"k" * 32, clock=clock).test_client()
+    answer = client.post(OBJECTS, json={"objects": [{}]}, auth=("customs", SECRET), content_type=MEDIA_TYPE)
+
+    assert answer.status_code == 500
+    assert answer.json is None or "secret" not in answer.text
+    assert client.get(OBJECTS, auth=("customs", SECRET)).status_code == 200
+
+
+@rows("TX-119")
+def test_it_asks_to_come_back_while_the_database_is_busy(db: Engine) -> None:
+    def clock() -> int:
+        raise OperationalError("x", {}, Exception("database is locked"))
+
+    client = taxii_app(db, title="CERT", secret_key=b"k" * 32, clock=clock).test_client()
+    answer = client.post(OBJECTS, json={"objects": [{}]}, auth=("customs", SECRET), content_type=MEDIA_TYPE)
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert "locked" not in answer.text
+
+
+def test_it_refuses_a_weak_key(db: Engine) -> None:
+    with pytest.raises(Missing):
+        taxii_app(db, title="CERT", secret_key=b"short", clock=Clock())

@@ -1,0 +1,144 @@
+"""Filters, over HTTP: what is found, and what cannot be meant."""
+
+import pytest
+
+from tests.feeds.taxii.node import MANIFEST, OBJECTS, SECOND, START, Node, assert_error, ids, indicator, names, rows
+
+LAST = "X-TAXII-Date-Added-Last"
+REFUSED = {
+    "TX-50 a word": "added_after=yesterday",
+    "TX-50 no such month": "added_after=2024-13-01T00:00:00Z",
+    "TX-50 no such day": "added_after=2024-02-30T00:00:00Z",
+    "TX-50 an offset": "added_after=2024-01-01T00:00:00%2B02:00",
+    "TX-50 empty": "added_after=",
+    "TX-52 zero": "limit=0",
+    "TX-52 negative": "limit=-1",
+    "TX-52 exponent": "limit=1e3",
+    "TX-52 fraction": "limit=1.0",
+    "TX-52 Arabic digit": "limit=%D9%A3",
+    "TX-52 huge": f"limit=1{'0' * 30}",
+    "TX-54 limit twice": "limit=1&limit=1",
+    "TX-54 match twice": "match[id]=a&match%5Bid%5D=b",
+    "TX-54 unknown match twice": "match[foo]=a&match[foo]=b",
+    "TX-56 a value twice": "match[id]=a,a",
+    "TX-58 all and last": "match[version]=all,last",
+    "TX-58 no version": "match[version]=newest",
+    "TX-62 only 2.0": "match[spec_version]=2.0",
+    "TX-57 by type": "match[type]=indicator",
+    "TX-65 empty": "match[id]=",
+    "TX-65 empty between": "match[id]=a,,b",
+    "TX-65 bracket": "match[id=a",
+    "TX-65 no name": "match[]=a",
+    "TX-65 not UTF-8": "match[id]=%ff",
+    "TX-65 NUL": "match[id]=%00",
+    "TX-65 no value": "limit",
+    "TX-66 too many": "match[id]=" + ",".join(str(n) for n in range(501)),
+    "TX-71 no token": "next=abc",
+    "TX-71 not ASCII": "next=%C3%A9",
+    "TX-71 empty": "next=",
+}
+
+
+@pytest.mark.parametrize("query", REFUSED.values(), ids=REFUSED.keys())
+def test_it_refuses_what_cannot_be_meant(node: Node, query: str) -> None:
+    for path in (OBJECTS, MANIFEST, f"{OBJECTS}{indicator(1)['id']}/"):
+        assert_error(node.ask(f"{path}?{query}"), 400)
+
+
+@rows("TX-48", "TX-73")
+def test_it_takes_added_after_strictly(node: Node) -> None:
+    node.post(*map(indicator, range(5)))
+    first = node.ask(f"{OBJECTS}?limit=2")
+
+    rest = node.ask(f"{OBJECTS}?added_after={first.headers[LAST]}")
+
+    assert ids(first) + ids(rest) == [indicator(n)["id"] for n in range(5)]
+    assert node.ask(f"{OBJECTS}?added_after={rest.headers[LAST]}").json() == {}
+
+
+@rows("TX-49")
+def test_it_goes_by_the_date_added_and_not_by_the_object(node: Node) -> None:
+    node.post(indicator(1) | {"created": "2001-01-01T00:00:00.000Z", "modified": "2001-01-01T00:00:00.000Z"})
+
+    assert len(ids(node.ask(f"{OBJECTS}?added_after=2020-01-01T00:00:00.000000Z"))) == 1
+
+
+@rows("TX-51")
+@pytest.mark.parametrize("text", ["09:30:00Z", "09:30:00.9Z", "09:30:00.999999Z", "09:30:00.999999999Z"])
+def test_it_takes_any_number_of_decimals(node: Node, text: str) -> None:
+    node.post(indicator(1))
+    node.clock.now += SECOND
+    node.post(indicator(2))
+
+    assert ids(node.ask(f"{OBJECTS}?added_after=2026-05-04T{text}")) == [indicator(2)["id"]]
+
+
+@rows("TX-55", "TX-67")
+def test_it_finds_several_ids_at_once(node: Node) -> None:
+    node.post(*map(indicator, range(5)))
+    wanted = [indicator(n)["id"] for n in (1, 3)]
+
+    assert ids(node.ask(f"{OBJECTS}?match[id]={wanted[1]},{wanted[0]},x")) == wanted
+    assert ids(node.ask(f"{OBJECTS}?match%5Bid%5D={wanted[0]}")) == wanted[:1]
+
+
+@rows("TX-66")
+def test_it_finds_five_hundred_ids_at_once(node: Node) -> None:
+    node.post(*map(indicator, range(500)))
+    every = ",".join(indicator(n)["id"] for n in range(500))
+
+    assert len(ids(node.ask(f"{OBJECTS}?match[id]={every}"))) == 500
+
+
+@rows("TX-62", "TX-64")
+def test_it_ignores_what_it_does_not_know(node: Node) -> None:
+    node.post(indicator(1))
+
+    assert len(ids(node.ask(f"{OBJECTS}?match[foo]=bar&colour=red&match[spec_version]=2.0,2.1"))) == 1
+
+
+VERSIONS = {
+    "default": ("", "3 of 3"),
+    "last": ("match[version]=last", "3 of 3"),
+    "first": ("match[version]=first", "1 of 3"),
+    "all": ("match[version]=all", "3 of 3, 1 of 3, 2 of 3"),
+    "first and last": ("match[version]=first,last", "3 of 3, 1 of 3"),
+    "exact": ("match[version]=2026-05-04T09:30:02.000000Z", "2 of 3"),
+    "TX-59 exact, other spelling": ("match[version]=2026-05-04T09:30:02Z", "2 of 3"),
+    "exact or last": ("match[version]=2026-05-04T09:30:02Z,last", "3 of 3, 2 of 3"),
+    "no such version": ("match[version]=2026-05-04T09:30:09Z", ""),
+}
+
+
+@rows("TX-58", "TX-60", "TX-94", "TX-107")
+@pytest.mark.parametrize(("query", "found"), VERSIONS.values(), ids=VERSIONS.keys())
+def test_it_chooses_versions_by_version_and_not_by_arrival(node: Node, query: str, found: str) -> None:
+    for n in (3, 1, 2):
+        assert node.post(indicator(1, START + n * SECOND, name=f"{n} of 3")).json()["failure_count"] == 0
+
+    for path in (OBJECTS, f"{OBJECTS}{indicator(1)['id']}/"):
+        assert ", ".join(names(node.ask(f"{path}?{query}"))) == found
+    assert len(ids(node.ask(f"{MANIFEST}?{query}"))) == len(found.split(",") if found else [])
+
+
+@rows("TX-61")
+def test_it_chooses_versions_before_it_looks_at_dates(node: Node) -> None:
+    added = node.post(indicator(1, START + 2 * SECOND)) and node.ask(OBJECTS).headers[LAST]
+    node.post(indicator(1, START + SECOND, name="late"))
+
+    assert node.ask(f"{OBJECTS}?added_after={added}").json() == {}
+    assert names(node.ask(f"{OBJECTS}?added_after={added}&match[version]=all")) == ["late"]
+
+
+@rows("TX-63", "TX-106")
+def test_it_names_the_version_of_an_object_without_one_by_its_date(node: Node) -> None:
+    node.post(indicator(1), {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS})
+    listed = node.ask(MANIFEST).json()["objects"]
+
+    assert listed[1]["version"] == listed[1]["date_added"]
+    for record in listed:
+        found = node.ask(f"{OBJECTS}?match[id]={record['id']}&match[version]={record['version']}")
+        assert ids(found) == [record["id"]]
+
+
+ADDRESS = "ipv4-addr--28bb3599-77cd-5a82-a950-b5bcf5e51eb5"

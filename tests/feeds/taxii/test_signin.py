@@ -1,0 +1,44 @@
+"""Who may ask at all."""
+
+import pytest
+
+from feeds.taxii.signin import REALM
+from tests.feeds.taxii.node import OBJECTS, SECOND, SECRET, Node, assert_error, rows
+
+EVERYWHERE = ["/taxii2/", "/puente/", "/puente/collections/", OBJECTS, "/nothing/", OBJECTS.rstrip("/")]
+WRONG = {
+    "no credentials": None,
+    "another scheme": "Bearer abc",
+    "no base64": "Basic §",
+    "no colon": "Basic YWJj",
+    "not UTF-8": "Basic //86YQ==",
+}
+
+
+@rows("TX-18", "TX-19", "TX-20", "TX-35")
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_it_asks_a_stranger_to_sign_in_wherever_he_knocks(node: Node, path: str) -> None:
+    answer = node.ask(path, auth=("customs", "wrong"))
+
+    assert_error(answer, 401)
+    assert answer.headers["WWW-Authenticate"] == f'Basic realm="{REALM}", charset=UTF-8'
+
+
+@rows("TX-18")
+@pytest.mark.parametrize("header", WRONG.values(), ids=WRONG.keys())
+def test_it_refuses_what_is_no_basic_sign_in(node: Node, header: str | None) -> None:
+    encoded = header.encode("latin-1") if header else None
+
+    assert_error(node.ask(OBJECTS, auth=lambda request: request, headers={"Authorization": encoded}), 401)
+
+
+@rows("TX-30", "TX-119")
+def test_it_brakes_guessing_but_never_the_good_secret(node: Node) -> None:
+    answers = [node.ask("/taxii2/", auth=("customs", f"guess {n}")) for n in range(8)]
+
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 3
+    assert_error(answers[-1], 429)
+    assert answers[-1].headers["Retry-After"] == "300"
+    assert node.ask("/taxii2/", auth=("customs", SECRET)).status_code == 200
+    node.clock.now += 301 * SECOND
+    assert_error(node.ask("/taxii2/", auth=("customs", "guess")), 401)
