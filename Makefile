@@ -21,7 +21,7 @@ demo: .venv/run.stamp $(CATALOGUES) ## two nations on this machine, seeded and t
 	@$(BIN)/puente demo $(if $(FRESH),--fresh)
 
 test: .venv/dev.stamp $(CATALOGUES) ## the tests; T=tests/cert narrows, T="-k recall" too
-	@$(BIN)/python -m pytest -n 2 $(T)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
 
 lint: .venv/dev.stamp ## ruff, strict mypy, import-linter
 	@$(BIN)/ruff check .

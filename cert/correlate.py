@@ -7,7 +7,7 @@ one of them, and the incidents behind each hit are reached through the record, e
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cert import extension, keys, sight, systems
+from cert import extension, keys, sight, stix, systems
 from cert.access import Viewer
 from cert.search.index import Index
 from cert.store import current
@@ -44,10 +44,11 @@ class Link:
     reasons: tuple[Reason, ...]
 
 
-def links(c: Connection, index: Index, viewer: Viewer, around: Sequence[Entry]) -> list[Link]:
+def links(c: Connection, index: Index, viewer: Viewer, around: Sequence[Entry], language: str) -> list[Link]:
     """The incidents linked to the one whose gathered objects are `around` (the incident first), newest first.
 
-    At most `MOST_HITS` documents are looked at. Raises `Missing` if the index is not there.
+    Systems in the reasons are named in `language`. At most `MOST_HITS` documents are looked at. Raises `Missing` if
+    the index is not there.
     """
     mine = _mine(c, viewer, around)
     asked = sorted({spelt for key in mine for spelt in mine[key]})
@@ -56,14 +57,17 @@ def links(c: Connection, index: Index, viewer: Viewer, around: Sequence[Entry]) 
     hits = index.with_keys(asked, viewer.labels, MOST_HITS)
     counts = index.key_counts(asked, viewer.labels)
     own = {entry.line for entry in around}
-    entries = current.by_line(c, RECORD, [hit.line for hit in hits if hit.line not in own])
+    entries = current.by_line(c, RECORD, [hit.line for hit in hits])  # an address of our own may be another's, too
+    seen = sight.visible(c, viewer, list(entries.values()))
+    others = [entry for entry in seen if entry.line not in own or stix.type_of(entry.id) in stix.SCO]
+    behind = sight.incidents_behind(c, viewer, others)
     found: dict[str, tuple[Entry, set[str]]] = {}
-    for entry in sight.visible(c, viewer, list(entries.values())):
+    for entry in others:
         shared = {key for key, spelt in mine.items() if spelt & keys.keys(entry.obj())}
-        for incident in sight.incidents_behind(c, viewer, entry) if shared else ():
-            if incident.line not in own:
+        for incident in behind[entry.line] if entry.line is not None else ():
+            if incident.line not in own and not sight.is_revoked(incident):
                 found.setdefault(incident.id, (incident, set()))[1].update(shared)
-    made = [Link(incident, _reasons(c, viewer, shared, mine, counts)) for incident, shared in found.values()]
+    made = [Link(incident, _reasons(c, viewer, shared, mine, counts, language)) for incident, shared in found.values()]
     return sorted(made, key=lambda link: -(link.incident.version or 0))
 
 
@@ -81,14 +85,20 @@ def _mine(c: Connection, viewer: Viewer, around: Iterable[Entry]) -> dict[str, f
 
 
 def _reasons(
-    c: Connection, viewer: Viewer, shared: Iterable[str], mine: dict[str, frozenset[str]], counts: dict[str, int]
+    c: Connection,
+    viewer: Viewer,
+    shared: Iterable[str],
+    mine: dict[str, frozenset[str]],
+    counts: dict[str, int],
+    language: str,
 ) -> tuple[Reason, ...]:
     made = set()
     for key in shared:
         documents = sum(counts.get(spelt, 0) for spelt in mine[key])
         kind, _, value = key.partition(":")
         if kind == "system":
-            value = systems.name_of(c, viewer, [spelt.removeprefix(keys.SYSTEM) for spelt in mine[key]]) or value
+            ids = [spelt.removeprefix(keys.SYSTEM) for spelt in mine[key]]
+            value = systems.name_of(c, viewer, ids, language) or value
         made.add(Reason(kind, value, documents))
     return tuple(sorted(made, key=lambda reason: (reason.documents, reason.kind, reason.value)))
 

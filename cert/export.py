@@ -16,14 +16,14 @@ _PUBLISHED = {d["id"]: d for d in (*markings.DEFINITIONS, extension.DEFINITION, 
 def bundle(c: Connection, viewer: Viewer, root: Entry) -> dict[str, Any]:
     """A bundle of the object, what was filed around it, its authors, and the markings and extensions it uses.
 
-    Each version of an id is in it once, as its owner states it; only what the viewer may see is in it.
+    Each id is in it once, as its owner states it; only what the viewer may see is in it.
     """
     around = sight.gather(c, viewer, root)
-    objects = {(e.id, e.version): e.obj() for e in [*_authors(c, viewer, around), *around]}
+    objects = [entry.obj() for entry in sight.owners(c, [*_authors(c, viewer, around), *around])]
     return {
         "type": "bundle",
         "id": f"bundle--{uuid.uuid4()}",
-        "objects": [*leaned_on(objects.values()), *objects.values()],
+        "objects": [*leaned_on(objects), *objects],
     }
 
 

@@ -4,8 +4,13 @@ Our own extension names the shared systems an incident concerns, so that no othe
 severity is the `criticality` of the incident core extension; the RSIT class is a label in machine-tag form.
 """
 
+import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
+
+from cert.errors import Refused
+from cert.timestamps import parse_timestamp
 
 CORE = "extension-definition--ef765651-680c-498d-9894-99799f2fa126"
 """Incident core extension (OASIS cti-stix-common-objects, incident-ef7)."""
@@ -14,6 +19,11 @@ AUTHOR = "identity--0f6ad1c6-6a30-4d6c-8e4f-3c5d7a3f4b21"
 SHARED_SYSTEM = "puente:shared-system"
 """The label of an infrastructure object that both nations depend on."""
 NUMBER_SOURCE = "puente"
+MOST_SYSTEMS = 200
+"""How many shared systems one incident can concern; what is beyond them is not read."""
+
+_SYSTEM = re.compile(r"infrastructure--[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NUMBER = re.compile(r"[A-Z]{2}-[0-9]{4}-[A-Z0-9]{6}")
 
 CRITICALITY = {"low": 15, "medium": 40, "high": 70, "critical": 95}
 """The middle of each band of the core extension: Low 1-29, Moderate 30-49, High 50-89, Extreme 90-100."""
@@ -50,15 +60,21 @@ def _extension(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def systems(obj: Mapping[str, Any]) -> tuple[str, ...]:
-    """The ids of the shared systems that an incident says it concerns, as it names them."""
+    """The ids of the shared systems that an incident says it concerns, at most `MOST_SYSTEMS`, as it names them."""
     refs = _extension(obj, PUENTE).get("system_refs", ())
-    return tuple(ref for ref in refs if isinstance(ref, str)) if isinstance(refs, list) else ()
+    named = (ref for ref in refs if is_system_id(ref)) if isinstance(refs, list) else ()
+    return tuple(islice(named, MOST_SYSTEMS))
+
+
+def is_system_id(ref: object) -> bool:
+    """Whether this can be the id of a shared system."""
+    return isinstance(ref, str) and _SYSTEM.fullmatch(ref) is not None
 
 
 def severity(obj: Mapping[str, Any]) -> str:
     """`low`, `medium`, `high` or `critical` after the core extension's criticality; "" where it says none."""
     value = _extension(obj, CORE).get("criticality")
-    if not isinstance(value, int) or not 1 <= value <= 100:
+    if type(value) is not int or not 1 <= value <= 100:
         return ""
     return "low" if value < 30 else "medium" if value < 50 else "high" if value < 90 else "critical"
 
@@ -70,16 +86,27 @@ def state(obj: Mapping[str, Any]) -> str:
 
 
 def occurred(obj: Mapping[str, Any]) -> tuple[str, str]:
-    """When an incident began and ended, as STIX timestamps; "" where it does not say."""
+    """When an incident began and ended, as STIX timestamps; "" where it does not say so in one."""
     ours = _extension(obj, PUENTE)
-    return str(ours.get("start_time", "")), str(ours.get("end_time", ""))
+    return _time(ours.get("start_time")), _time(ours.get("end_time"))
+
+
+def _time(value: object) -> str:
+    try:
+        return value if isinstance(value, str) and parse_timestamp(value) is not None else ""
+    except Refused:
+        return ""
 
 
 def number(obj: Mapping[str, Any]) -> str:
-    """The incident number that people say on the telephone, such as MX-2026-K7Q4ZD; "" where there is none."""
+    """The incident number that people say on the telephone, such as MX-2026-K7Q4ZD; "" where there is none.
+
+    It comes from the peer too and goes into headings and file names, so nothing else is taken for one.
+    """
     for ref in obj.get("external_references", ()):
         if isinstance(ref, Mapping) and ref.get("source_name") == NUMBER_SOURCE:
-            return str(ref.get("external_id", ""))
+            said = ref.get("external_id")
+            return said if isinstance(said, str) and _NUMBER.fullmatch(said) else ""
     return ""
 
 

@@ -13,20 +13,19 @@ from functools import cache
 import tldextract
 
 from cert import values
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 
 TEXT_MAX = 1_000_000
 """The most characters that are read at once."""
 FOUND_MAX = 2_000
 
-# The reasons, as msgids: the portal translates them.
-DOCUMENTATION = "Documentation range: real traffic does not use it."
-PRIVATE = "Private or reserved address: it means something else in every network."
-LIKE_A_FILE = "Looks like the name of a file."
-LIKE_A_VERSION = "Looks like a version or section number."
-NOT_PUBLIC = "This host is not a public name."
-EMPTY_FILE = "The hash of an empty file: everybody has one."
-NOT_FILED = "The form cannot file this kind yet: name it in the text."
+DOCUMENTATION = msgid("Documentation range: real traffic does not use it.")
+PRIVATE = msgid("Private or reserved address: it means something else in every network.")
+LIKE_A_FILE = msgid("Looks like the name of a file.")
+LIKE_A_VERSION = msgid("Looks like a version or section number.")
+NOT_PUBLIC = msgid("This host is not a public name.")
+EMPTY_FILE = msgid("The hash of an empty file: everybody has one.")
+NOT_FILED = msgid("The form cannot file this kind yet: name it in the text.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,7 @@ def extract(text: str, limit: int = FOUND_MAX) -> list[Found]:
     Raises `Refused` for a text longer than `TEXT_MAX`, or one that holds more than `limit`: nothing is cut off unseen.
     """
     if len(text) > TEXT_MAX:
-        raise Refused(
-            "paste-long", f"This text is longer than {TEXT_MAX} characters. Paste it in parts.", most=TEXT_MAX
-        )
+        raise Refused("paste-long", "This text is longer than %(most)d characters. Paste it in parts.", most=TEXT_MAX)
     found: dict[tuple[str, str], Found] = {}
     for row, line in enumerate(text.splitlines(), 1):
         for one in _in_line(line):
@@ -100,7 +97,7 @@ def extract(text: str, limit: int = FOUND_MAX) -> list[Found]:
                 found[key] = replace(one, row=row)
         if len(found) > limit:
             raise Refused(
-                "paste-many", f"This text holds more than {limit} observables. Paste it in parts.", most=limit
+                "paste-many", "This text holds more than %(most)d observables. Paste it in parts.", most=limit
             )
     return list(found.values())
 

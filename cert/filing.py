@@ -68,6 +68,10 @@ def problems(viewer: Viewer, draft: Draft, now: Micros) -> dict[str, Refused]:
         found["occurred_to"] = Refused("occurred", "The end is before the beginning. Correct one of the two times.")
     if draft.occurred_from and draft.occurred_from > now:
         found["occurred_from"] = Refused("occurred-later", "This time has not come yet. Correct it.")
+    if draft.occurred_to and draft.occurred_to > now:
+        found["occurred_to"] = Refused("occurred-later", "This time has not come yet. Correct it.")
+    if not all(map(extension.is_system_id, draft.systems)) or len(draft.systems) > extension.MOST_SYSTEMS:
+        found["systems"] = Refused("systems", "Choose the shared systems from the list.")
     if len(draft.observables) > MOST_OBSERVABLES:
         found["paste"] = Refused(
             "observables",
@@ -104,9 +108,10 @@ def add_note(db: Engine, viewer: Viewer, about: Entry, text: str, language: str,
     )
     if not text.strip():
         raise Refused("note-empty", "Write the note first; there is nothing in it yet.")
-    note = stix2.Note(
-        content=text, object_refs=[about.id], **_common(viewer, handling, language, None, now), allow_custom=False
-    )
+    common = _common(viewer, handling, language, None, now)
+    if handling == access.UNKNOWN:  # it stays as close as what it is about
+        common["object_marking_refs"] = list(dict.fromkeys(access.foreign_markings(about.obj())))
+    note = stix2.Note(content=text, object_refs=[about.id], **common, allow_custom=False)
     with writing(db) as c:
         _append(c, viewer, [_plain(note)], now)
     return str(note.id)
@@ -223,7 +228,7 @@ def _common(viewer: Viewer, handling: str, language: str, confidence: int | None
         "created": stamp,
         "modified": stamp,
         "created_by_ref": viewer.org.identity_id,
-        "object_marking_refs": [markings.TLP2[handling]],
+        "object_marking_refs": [markings.TLP2[handling]] if handling in markings.TLP2 else [],
         "lang": language or None,
         "confidence": confidence,
     }

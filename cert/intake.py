@@ -6,7 +6,7 @@ from typing import Any
 
 from cert import door
 from cert.access import Organisation
-from cert.errors import Refused
+from cert.errors import NotFound, Refused
 from cert.stix import Checked, Micros
 from cert.store import aside, log, people
 from cert.store.engine import Connection, Engine, reading, writing
@@ -37,7 +37,13 @@ class Workbench:
 
 
 def workbench(c: Connection, log_name: str, handling: str | None = None) -> Workbench:
-    """The workbench behind a log, with the identities that its organisation must not speak for (TX-31)."""
+    """The workbench behind a log, with the identities that its organisation must not speak for (TX-31).
+
+    Raises `NotFound` if there is none.
+    """
+    if log_name not in log.names(c):
+        name = log_name.removeprefix(WORKBENCH)
+        raise NotFound("workbench", f"There is no workbench named {name}. `puente collection add {name}` makes one.")
     everyone = people.all_organisations(c)
     org = log.owner(c, log_name)
     others = frozenset(o.identity_id for o in everyone.values() if o.n != org and o.kind != "feed")
@@ -79,6 +85,8 @@ def _judge(bench: Workbench, obj: Any, now: Micros) -> Checked | Outcome:
             raise Refused(
                 "author", f"{bench.org.name} may not speak for {author}. Leave created_by_ref out, or set your own."
             )
+        if checked.id in bench.may_not_speak_for:
+            raise Refused("identity", f"{bench.org.name} may not say who {checked.id} is. Leave that object out.")
     except Refused as refusal:
         claimed = obj.get("id") if isinstance(obj, dict) else None
         return Outcome("refused", claimed if isinstance(claimed, str) else "", None, refusal.sentence)

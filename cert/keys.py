@@ -11,13 +11,6 @@ from itertools import islice
 from typing import Any
 
 from cert import extension, values
-from cert.sco import CONTRIBUTING
-
-OBSERVABLES = frozenset({*CONTRIBUTING, "process"})
-"""The types of STIX cyber-observable objects (STIX 2.1, section 6): one of them may be mentioned by strangers."""
-
-TIES = frozenset({"relationship", "sighting"})
-"""The types that only connect others: one follows them whichever way one came."""
 
 CARRIES = frozenset(
     {

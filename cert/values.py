@@ -39,6 +39,8 @@ def address(text: str) -> tuple[str, str] | None:
     """
     if _PLAIN_IPV4.fullmatch(text):
         return "ipv4-addr", text
+    if ":" not in text and not text[-1:].isdigit():
+        return None  # a name, as most that is asked about is
     bare = _LEADING_ZEROS.sub("", text) if ":" not in text else text
     try:
         network = ipaddress.ip_network(bare, strict=False)

@@ -13,7 +13,7 @@ import click
 
 from cert.errors import PeerUnreachable, Refused
 from cert.follow import Task, now_us, run
-from cert.store.engine import Engine, OperationalError
+from cert.store.engine import DatabaseError, Engine
 from config import node, wiring
 from config.commands import add, exchange, look
 from config.commands.shared import settings_of
@@ -30,7 +30,7 @@ class Speaking(click.Group):
             return super().invoke(ctx)
         except (Refused, PeerUnreachable) as fault:
             click.echo(f"puente: {fault}", err=True)
-        except OperationalError as fault:
+        except DatabaseError as fault:
             click.echo(f"puente: the database says: {fault.orig}. Nothing was lost; mend that and try again.", err=True)
         except OSError as fault:
             click.echo(f"puente: {fault.filename or 'the system'}: {fault.strerror}.", err=True)

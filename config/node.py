@@ -1,6 +1,7 @@
 """Makes a node and what belongs to it: organisations, peers, workbenches, accounts. Each whole or not at all."""
 
 import os
+import re
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -8,15 +9,17 @@ from pathlib import Path
 
 from cert import acts, door
 from cert.access import Organisation
-from cert.errors import Conflict
+from cert.errors import Conflict, Refused
 from cert.intake import WORKBENCH
-from cert.stix import Micros, format_timestamp
+from cert.stix import Micros, format_timestamp, is_id
 from cert.store import log, migrate, people, signin
 from cert.store.engine import Connection, Engine, open_db, writing
 from config.settings import Settings
 from feeds import store as exchange
 from feeds.store import Terms
 
+_NAME = re.compile("[a-z0-9-]{1,64}")
+_NATION = re.compile("[a-z]{2}")
 IMPORT = "import"
 """The workbench that `puente import` uses where none is named; what is unmarked there is GREEN unless one says else."""
 
@@ -88,6 +91,11 @@ def add_agency(c: Connection, name: str, nation: str, now: Micros) -> Organisati
 
 def add_workbench(c: Connection, name: str, title: str, default_handling: str, now: Micros, org: str = "") -> None:
     """Make a workbench with a TAXII collection over it, of an organisation that is known or of a feed made for it."""
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            "workbench-name",
+            "The name of a workbench is at most 64 small letters, digits and dashes: it stands in an address.",
+        )
     if org:
         owner = people.organisation(c, org)
     else:
@@ -104,8 +112,10 @@ def add_workbench(c: Connection, name: str, title: str, default_handling: str, n
 def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Micros, secret: str | None = None) -> str:
     """Make a peer: his organisation, the logs to and from him, and the account by which he reads them.
 
-    Gives the account's secret, to be told to him over another channel; it is shown this once.
+    Gives the account's secret, to be told to him over another channel; it is shown this once. Raises `Refused` for a
+    nation or an identity that is none.
     """
+    _demand_peer(c, name, identity)
     log_names = (f"to:{name}", f"from:{name}")
     peer = add_organisation(c, identity, ours=False, log_names=log_names, now=now)
     exchange.add_peer(c, name, peer.n, Terms(0, carries, identity.default_handling))
@@ -117,6 +127,17 @@ def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Mi
         signin.grant(c, name, alias, can_read=True, can_write=False)
     acts.add(c, "peer-add", "operator", now, peer=name, carries=carries)
     return made
+
+
+def _demand_peer(c: Connection, name: str, identity: Identity) -> None:
+    if not _NATION.fullmatch(name):
+        raise Refused("peer-name", f"{name!r} is no nation. Write two lower-case letters, as in ISO 3166.")
+    if name == people.our_cert(c).nation:
+        raise Refused("peer-name", f"{name} is this node's own nation. Write the peer's.")
+    if not (is_id(identity.id) and identity.id.startswith("identity--")):
+        raise Refused("peer-identity", f"{identity.id!r} is no STIX id of an identity. Ask the peer for his.")
+    if any(peer.name == name for peer in exchange.all_peers(c)):
+        raise Conflict("peer-exists", f"The peer {name} is already known here.")
 
 
 def _state_identity(c: Connection, org: Organisation, now: Micros) -> None:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from flask import Flask
 from flask_babel import lazy_gettext
 
+from cert import access
 from cert.portal.app import Look, portal_app
 from cert.portal.frame import Entry
 from cert.portal.portal import Portal
@@ -28,15 +29,16 @@ def make_portal(settings: Settings, db: Engine, index: Callable[[], Index], cloc
         peers=exchange.choices,
         release_to=exchange.release_to,
         holders=exchange.holders,
+        held_count=exchange.held_count(db),
     )
     look = Look(
         build=version("puente"),
         training=settings.training,
         language=settings.default_language,
         theirs=(),
-        entries=(Entry("held.show", lazy_gettext("Held back"), "held"),),
+        entries=(Entry("held.show", lazy_gettext("Held back"), "held", access.may_release),),
         blueprints=exchange.blueprints(portal),
-        peers=exchange.peer_states(db),
+        peers=exchange.peer_states(db, clock),
     )
     return portal_app(
         portal,

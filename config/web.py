@@ -1,13 +1,12 @@
 """Serves a WSGI app with gunicorn: what operators know, graceful on every signal."""
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from cert.errors import Refused
+from config.processes import demand_free
 
 THREADS = 8
 KEEPALIVE_S = 75  # a peer polls on one connection
@@ -32,28 +31,17 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def serve(make: Callable[[], Flask], host: str, port: int, workers: int) -> None:
     """Serve until a signal says stop. Raises `Refused` if the app cannot be made or the port is taken."""
     make()  # here, so that what is missing is said in one sentence and not by a worker that will not boot
-    _demand_free(host, port)
+    demand_free(host, port)
     options = {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": workers,
         "threads": THREADS,
         "worker_class": "gthread",
         "keepalive": KEEPALIVE_S,
+        "limit_request_line": 8190,  # the longest gunicorn takes: some 180 ids in one match[id]
         "timeout": 120,
         "graceful_timeout": 10,
         "loglevel": "warning",
         "control_socket_disable": True,
     }
     _Server(make, options).run()
-
-
-def _demand_free(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as fault:
-            raise Refused(
-                "port", f"Nothing can listen on {host}:{port}: {fault.strerror}. Stop what does, or change the setting."
-            ) from fault

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from cert import follow, intake
 from cert.follow import Follower, Task, now_us
@@ -18,23 +17,29 @@ from cert.store.log import RECORD
 from config import node
 from config.reading import secret_in
 from config.settings import Settings
-from feeds import admit, pull, release, store
-from feeds.line import Address, Line
+from feeds import admit, release, store
 from feeds.store import Peer
-from feeds.taxii.app import taxii_app as make_taxii_app
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from feeds.line import Address
 
 BIG_CACHE_MB = 200  # for the processes that write many objects; web processes have many connections and need little
+INDEX_BATCH = 2_000  # entries; an index commits in some 20 ms, however little it writes
 
 
-def portal_app(settings: Settings) -> Flask:
+def portal_app(settings: Settings) -> "Flask":
     """The portal of this node. Raises `Missing` if the node has not been made."""
     from config.pages import make_portal  # the pages bring stix2 along, which no other process needs
 
     return make_portal(settings, node.database(settings), index_of(settings), now_us)
 
 
-def taxii_app(settings: Settings) -> Flask:
+def taxii_app(settings: Settings) -> "Flask":
     """The TAXII 2.1 server of this node. Raises `Missing` if the node has not been made."""
+    from feeds.taxii.app import taxii_app as make_taxii_app  # workers and commands need no web framework
+
     return make_taxii_app(
         node.database(settings),
         title=settings.name,
@@ -69,6 +74,9 @@ def worker_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
 @contextmanager
 def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
     """The database and the tasks of `puente border`: release, pull and admission, for every peer."""
+    from feeds import pull  # the only process that speaks to a peer needs a client
+    from feeds.line import Line
+
     db = node.database(settings, BIG_CACHE_MB)
     with reading(db) as c:
         peers = store.all_peers(c)
@@ -100,7 +108,7 @@ def intake_follower(log_name: str) -> Follower:
 
 def search_follower(db: Engine, index: Index) -> Follower:
     """What keeps an index equal to the record."""
-    return Follower(fill.cursor_name(index), RECORD, outside=fill.fill(db, index))
+    return Follower(fill.cursor_name(index), RECORD, outside=fill.fill(db, index), batch=INDEX_BATCH)
 
 
 def _task(db: Engine, follower: Follower) -> Task:
@@ -134,6 +142,8 @@ def _inode(folder: Path) -> int:
         return 0
 
 
-def _address(settings: Settings, peer: Peer, title: str) -> Address:
+def _address(settings: Settings, peer: Peer, title: str) -> "Address":
+    from feeds.line import Address
+
     there = settings.peers[peer.name]
     return Address(title, there.url, there.user, secret_in(there.password_file))

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from cert import door
-from cert.access import Organisation
 from cert.errors import Refused
-from cert.stix import Micros
+from cert.stix import Checked, Micros
 from cert.store import aside, current, log, people
 from cert.store.engine import Connection
 from cert.store.log import RECORD, Entry, Statement
@@ -19,11 +18,14 @@ def admit(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
     """
 
     def into_record(c: Connection, batch: Sequence[Entry], now: Micros) -> None:
-        ours = {org.identity_id: org for org in people.all_organisations(c).values() if org.ours}
+        ours = _Ours(c, [entry.id for entry in batch])
         good: list[tuple[Entry, Statement]] = []
         for entry in batch:
             try:
-                good.append((entry, _checked(c, entry, peer, ours, now)))
+                checked = door.check(entry.obj(), now)
+                said = log.statement(checked, peer.org)
+                ours.demand_not_forged(checked, said)
+                good.append((entry, said))
             except Refused as refusal:
                 _put_aside(c, peer, entry, refusal.code, refusal.sentence, now)
         for (entry, _), verdict in zip(good, log.append(c, RECORD, [said for _, said in good], now), strict=True):
@@ -34,19 +36,38 @@ def admit(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
     return into_record
 
 
-def _checked(c: Connection, entry: Entry, peer: Peer, ours: dict[str, Organisation], now: Micros) -> Statement:
-    checked = door.check(entry.obj(), now)
-    said = Statement(peer.org, checked.id, checked.version, checked.digest, checked.body, checked.refs)
-    author = ours.get(str(checked.obj.get("created_by_ref")))
-    if author is not None and not _is_ours(c, said):
-        raise Refused("impersonation", f"He sent this as if {author.name} had written it, and we have not.")
-    return said
+class _Ours:
+    """Who of our own may speak for themselves alone, and which of the ids in a batch are theirs."""
 
+    def __init__(self, c: Connection, ids: Sequence[str]) -> None:
+        self.c = c
+        self.orgs = {org.n: org for org in people.all_organisations(c).values() if org.ours}
+        self.identities = {org.identity_id: org for org in self.orgs.values()}
+        self.owners = {
+            entry.id: self.orgs[entry.origin] for entry in current.newest(c, RECORD, ids) if self._owns(entry)
+        }
 
-def _is_ours(c: Connection, said: Statement) -> bool:
-    """Whether our record holds exactly this content from one of our own."""
-    held = current.contents(c, RECORD, [said.id]).get((said.id, said.version), [])
-    return any(digest == said.digest and origin != said.origin for origin, digest in held)
+    def demand_not_forged(self, checked: Checked, said: Statement) -> None:
+        """Raise `Refused` for what pretends to be ours, and for his version of what is ours (W3, SX-53).
+
+        What one of our own has stated in exactly these words may come back.
+        """
+        author = self.identities.get(str(checked.obj.get("created_by_ref"))) or self.identities.get(said.id)
+        owner = self.owners.get(said.id)
+        if (author is None and owner is None) or self._have_said(said):
+            return
+        if author is not None:
+            raise Refused("impersonation", f"He sent this as if {author.name} had written it, and we have not.")
+        if owner is not None:
+            raise Refused("not-his", f"This object is {owner.name}'s, and only its author may change it.")
+
+    def _owns(self, entry: Entry) -> bool:
+        org = self.orgs.get(entry.origin)
+        return org is not None and entry.obj().get("created_by_ref") == org.identity_id
+
+    def _have_said(self, said: Statement) -> bool:
+        held = current.contents(self.c, RECORD, [said.id]).get((said.id, said.version), [])
+        return any(digest == said.digest and origin in self.orgs for origin, digest in held)
 
 
 def _put_aside(c: Connection, peer: Peer, entry: Entry, code: str, sentence: str, now: Micros) -> None:

@@ -4,6 +4,7 @@ taxii2-client 2.3.0 has no timeout, follows redirects with credentials, reads an
 response headers to itself; its `requests` session is the seam where all four are mended.
 """
 
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -13,14 +14,16 @@ import requests
 from taxii2client.common import _HTTPConnection
 from taxii2client.exceptions import TAXIIServiceException, ValidationError
 from taxii2client.v21 import ApiRoot, Collection, Server
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from cert.errors import PeerUnreachable, Refused
-from cert.stix import parse_json
+from cert.stix import parse_json, parse_timestamp
 
 MEDIA_TYPE = "application/taxii+json;version=2.1"
 USER_AGENT = "puente"
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
+ANSWER_TIMEOUT_S = 300  # for a whole answer, however steadily it drips
 BIGGEST_ANSWER = 64 << 20
 PAGE = 500
 CHUNK = 1 << 16
@@ -62,7 +65,7 @@ class _Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no 
             raise PeerUnreachable(f"it named an address of another server, {url}, which we do not follow.")
         with self.session.get(
             url,
-            headers={"Accept": MEDIA_TYPE, "User-Agent": self.user_agent},
+            headers={"Accept": MEDIA_TYPE, "Accept-Encoding": "identity", "User-Agent": self.user_agent},
             params=params,
             timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             allow_redirects=False,
@@ -96,13 +99,13 @@ class Line:
             return _page(envelope, self.connection.last_added)
         except PeerUnreachable as fault:
             raise self._unreachable(str(fault)) from None
-        except requests.RequestException as fault:
+        except (requests.RequestException, HTTPError) as fault:
             raise self._unreachable(_network(fault)) from fault
         except (
             Refused,
             TAXIIServiceException,
             ValidationError,
-            KeyError,
+            LookupError,
             TypeError,
             ValueError,
             AttributeError,
@@ -135,22 +138,38 @@ class Line:
 
 
 def _page(envelope: Any, last_added: str) -> Page:
-    objects = envelope.get("objects", [])
-    marks = envelope.get("x_puente_entries", [])
+    objects, marks = envelope.get("objects", []), envelope.get("x_puente_entries", [])
+    next_token = envelope.get("next", "") if envelope.get("more") else ""
+    if not (isinstance(objects, list) and isinstance(marks, list) and isinstance(next_token, str)):
+        raise PeerUnreachable("its page is no TAXII envelope.")
     numbers = [mark[0] for mark in marks]
     if len(numbers) != len(objects) or not all(type(number) is int for number in numbers):
         raise PeerUnreachable("the entries of its page are not numbered one by one.")
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         raise PeerUnreachable(f"entries are missing between {numbers[0]} and {numbers[-1]} of its page.")
-    if objects and not last_added:
+    if objects and not _is_time(last_added):
         raise PeerUnreachable("it does not say when the last object of its page was added.")
-    return Page(objects, numbers, last_added, envelope.get("next", "") if envelope.get("more") else "")
+    return Page(objects, numbers, last_added, next_token)
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is a date we can go on from: kept there, nonsense would stop this direction for good."""
+    try:
+        return parse_timestamp(text) > 0 and len(text) < 40
+    except Refused:
+        return False
 
 
 def _bounded(answer: requests.Response) -> bytes:
+    """The body, if it is plain, not too large, and complete in time; a little is read at once, so that we can tell."""
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise PeerUnreachable("its answer is compressed, which nobody asked for.")
+    ends = time.monotonic() + ANSWER_TIMEOUT_S
     body = bytearray()
-    for chunk in answer.iter_content(CHUNK):
+    while chunk := answer.raw.read1(CHUNK, decode_content=False):
         body += chunk
+        if time.monotonic() > ends:
+            raise PeerUnreachable("its answer does not end in time.")
         if len(body) > BIGGEST_ANSWER:
             raise PeerUnreachable(f"its answer is larger than {BIGGEST_ANSWER >> 20} MiB.")
     return bytes(body)
@@ -167,8 +186,8 @@ def _status(code: int) -> str:
     return f"it answers HTTP {code}."
 
 
-def _network(fault: requests.RequestException) -> str:
-    if isinstance(fault, requests.Timeout):
+def _network(fault: requests.RequestException | HTTPError) -> str:
+    if isinstance(fault, requests.Timeout | ReadTimeoutError):
         return "it does not answer in time."
     if isinstance(fault, requests.exceptions.SSLError):
         return "its certificate is not one we trust."

@@ -1,18 +1,20 @@
 """The pages of the exchange: what a release would send, what is held, and who has an incident."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import gettext, lazy_gettext, ngettext
 from werkzeug.wrappers import Response
 
 from cert import access, acts, extension, sight, stix
 from cert.access import Viewer
 from cert.errors import Conflict, NotFound
-from cert.portal import rows, words
+from cert.portal import rows, titles, words
 from cert.portal.frame import PeerState
 from cert.portal.portal import Panel, PanelRow, PeerChoice, Portal, viewer
+from cert.stix import Micros
 from cert.store import aside, current, log
 from cert.store.engine import Connection, Engine, reading
 from cert.store.log import RECORD, Entry
@@ -21,6 +23,9 @@ from feeds.release import Preview
 from feeds.store import Peer
 
 PAGE = 50
+MOST_HELD = 500  # that are counted
+LATE: Micros = 5_000_000  # what was released should have left by then
+WHOLE = re.compile("[0-9]{1,18}")
 REASONS = {
     "theirs": lazy_gettext("It came from the peer, and nothing goes back to where it came from."),
     "handling": lazy_gettext("Its handling is stricter than what the agreement with this peer carries."),
@@ -50,7 +55,10 @@ def blueprints(portal: Portal) -> tuple[Blueprint, ...]:
             return _draw(portal, ref, nation, words.sentence(conflict)), 409
         acts.note(portal.db, "release", who.login, portal.clock(), peer=peer.name, id=root.id, objects=len(done.sent))
         name = words.nation_name(nation)
-        flash(gettext("Released to %(name)s: %(count)d objects.", name=name, count=len(done.sent)), "done")
+        said = ngettext(
+            "Released to %(name)s: one object.", "Released to %(name)s: %(num)d objects.", len(done.sent), name=name
+        )
+        flash(said, "done")
         return redirect(url_for("incidents.show", ref=ref, part="holders"))
 
     @held_pages.get("/held")
@@ -59,7 +67,7 @@ def blueprints(portal: Portal) -> tuple[Blueprint, ...]:
         access.demand(access.may_release(who), "Only a releaser of the national CERT sees what is held. Ask one.")
         before = request.args.get("before", "")
         with reading(portal.db) as c:
-            found = store.all_held(c, PAGE + 1, int(before) if before.isdecimal() else None)
+            found = store.all_held(c, PAGE + 1, int(before) if WHOLE.fullmatch(before) else None)
             drawn = _held_rows(c, who, found[:PAGE])
         older = url_for("held.show", before=found[PAGE - 1].number) if len(found) > PAGE else None
         return render_template("held.html", held=drawn, older=older, newer=url_for("held.show") if before else None)
@@ -96,27 +104,42 @@ def holders(c: Connection, _who: Viewer, entry: Entry) -> list[Panel]:
     return [Panel(gettext("Who has it"), lines)] if lines else []
 
 
-def peer_states(db: Engine) -> Callable[[], Sequence[PeerState]]:
+def held_count(db: Engine) -> Callable[[Viewer], int]:
+    """How much is held, for those who may see that list; 0 for everybody else."""
+
+    def count(who: Viewer) -> int:
+        if not access.may_release(who):
+            return 0
+        with reading(db) as c:
+            numbers = [held.number for held in store.all_held(c, MOST_HELD)]
+            return len(sight.visible(c, who, log.entries_numbered(c, RECORD, numbers)))
+
+    return count
+
+
+def peer_states(db: Engine, clock: Callable[[], Micros]) -> Callable[[], Sequence[PeerState]]:
     """How the exchange with each peer is, in one sentence each, for the frame of every page."""
 
     def states() -> list[PeerState]:
         with reading(db) as c:
             health = {h.name: h for h in aside.all_health(c)}
-            return [_state(c, peer, health) for peer in store.all_peers(c)]
+            return [_state(c, peer, health, clock()) for peer in store.all_peers(c)]
 
     return states
 
 
-def _state(c: Connection, peer: Peer, health: dict[str, aside.Health]) -> PeerState:
+def _state(c: Connection, peer: Peer, health: dict[str, aside.Health], now: Micros) -> PeerState:
     name = words.nation_name(peer.name)
-    waiting = log.head(c, RECORD) - log.cursor(c, f"release:{peer.name}")
+    new = log.after(c, RECORD, log.cursor(c, f"release:{peer.name}"), log.BATCH)
+    # Only what was released counts: how much is filed at home is nobody's business here.
+    waiting = any(entry.kind == release.ACT and now - entry.date_added > LATE for entry in new)
     troubles = [
         health[part] for part in (f"pull:{peer.name}", f"release:{peer.name}", f"admit:{peer.name}") if part in health
     ]
     if any(not trouble.ok for trouble in troubles):
         return PeerState(peer.name, name, "down", gettext("%(name)s: not reached just now", name=name))
-    if waiting > log.BATCH:
-        return PeerState(peer.name, name, "late", gettext("%(name)s: %(count)d entries wait", name=name, count=waiting))
+    if waiting:
+        return PeerState(peer.name, name, "late", gettext("%(name)s: entries wait", name=name))
     return PeerState(peer.name, name, "live", gettext("%(name)s: in step", name=name))
 
 
@@ -146,11 +169,12 @@ def _context(c: Connection, who: Viewer, seen: Preview) -> dict[str, Any]:
     return {
         "incident": rows.head(c, seen.root),
         "digest": seen.digest,
-        "sent": _items(c, sent),
+        "sent": _items(c, who, sent),
         "held": [
             {**item, "reason": str(REASONS[rule])}
-            for item, (_, rule) in zip(_items(c, [entry for entry, _ in seen.held]), seen.held, strict=True)
+            for item, (_, rule) in zip(_items(c, who, [entry for entry, _ in seen.held]), seen.held, strict=True)
         ],
+        "there": len(seen.there),
         "seen": rows.head(c, goes) if goes else None,
         "seen_systems": [named[i].name for i in extension.systems(seen.root.obj()) if i in named] if goes else [],
         "offer_follow": False,
@@ -158,9 +182,10 @@ def _context(c: Connection, who: Viewer, seen: Preview) -> dict[str, Any]:
     }
 
 
-def _items(c: Connection, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def _items(c: Connection, who: Viewer, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    names = titles.shown(c, who, entries)
     return [
-        {"type": stix.type_of(entry.id), "name": sight.title(entry), "handling": level, "id": entry.id}
+        {"type": stix.type_of(entry.id), "name": names[entry.id], "handling": level, "id": entry.id}
         for entry, (level, _) in zip(entries, sight.handlings(c, entries), strict=True)
     ]
 
@@ -168,13 +193,12 @@ def _items(c: Connection, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def _held_rows(c: Connection, who: Viewer, found: Sequence[store.Held]) -> list[dict[str, Any]]:
     entries = {e.number: e for e in log.entries_numbered(c, RECORD, [held.number for held in found])}
     shown = {entry.number for entry in sight.visible(c, who, list(entries.values()))}
-    items = dict(zip(entries, _items(c, list(entries.values())), strict=True))
+    items = dict(zip(entries, _items(c, who, list(entries.values())), strict=True))
     return [
         {
             **items[held.number],
             "peer": PeerChoice(held.peer, words.nation_name(held.peer)),
             "reason": str(REASONS[held.rule]),
-            "waits_for": None,
             "since": held.since,
             "incident_url": rows.object_url(entries[held.number]),
             "incident_number": extension.number(entries[held.number].obj()) or held.peer.upper(),

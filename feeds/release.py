@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cert import access, sight
 from cert.access import Organisation, Viewer
 from cert.errors import Conflict
-from cert.stix import Micros
+from cert.stix import Micros, format_timestamp
 from cert.store import current, log
 from cert.store.engine import Connection, Engine, writing
 from cert.store.log import BATCH, RECORD, Entry
@@ -56,7 +56,7 @@ def gate(level: str, origin: Organisation, terms: Terms, peer_org: int) -> str |
 def preview(c: Connection, viewer: Viewer, peer: Peer, root: Entry) -> Preview:
     """What a release of an object and all that was filed around it would send, hold and leave."""
     access.demand(access.may_release(viewer), "Only a releaser of the national CERT decides what crosses. Ask one.")
-    around = _dressed(c, viewer, [e for e in sight.gather(c, viewer, root) if e.origin != peer.org])
+    around = _dressed(c, viewer, peer, [e for e in sight.gather(c, viewer, root) if e.origin != peer.org])
     rules = gates(c, peer, around)
     sent, held, there = [], [], []
     for entry, rule in zip(around, rules, strict=True):
@@ -66,17 +66,26 @@ def preview(c: Connection, viewer: Viewer, peer: Peer, root: Entry) -> Preview:
             sent.append(entry)
         else:
             held.append((entry, rule))
-    named = f"{peer.name} {RULES} {[e.number for e in sent]} {[(e.number, rule) for e, rule in held]}"
+    named = f"{peer.name} {RULES} {[_named(e) for e in sent]} {[(_named(e), rule) for e, rule in held]}"
     return Preview(peer, root, tuple(sent), tuple(held), tuple(there), hashlib.sha256(named.encode()).hexdigest())
+
+
+def _named(entry: Entry) -> tuple[int, str, Micros | None, str]:
+    """What stands for exactly this content in a preview; its number would tell how much else is held."""
+    return entry.origin, entry.id, entry.version, entry.digest.hex()
 
 
 def gates(c: Connection, peer: Peer, entries: Sequence[Entry]) -> list[str | None]:
     """The gate's answer for each entry of the record, in order; "there" for what the peer has already."""
     gone = current.contents(c, peer.outbound, [entry.id for entry in entries])
     return [
-        gate(level, origin, peer.terms, peer.org) or _already(entry, gone.get((entry.id, entry.version), []))
-        for entry, (level, origin) in zip(entries, sight.handlings(c, entries), strict=True)
+        rule or _already(entry, gone.get((entry.id, entry.version), []))
+        for entry, rule in zip(entries, _rules(c, peer, entries), strict=True)
     ]
+
+
+def _rules(c: Connection, peer: Peer, entries: Sequence[Entry]) -> list[str | None]:
+    return [gate(level, origin, peer.terms, peer.org) for level, origin in sight.handlings(c, entries)]
 
 
 def release(db: Engine, viewer: Viewer, peer: Peer, root_id: str, digest: str, now: Micros) -> Preview:
@@ -99,11 +108,16 @@ def append_act(c: Connection, by: str, peer: Peer, entries: Sequence[Entry], now
             "peer": peer.name,
             "by": by,
             "rules": RULES,
-            "entries": [[entry.number, entry.id, entry.version] for entry in entries[start : start + BATCH]],
+            "entries": [[entry.number, entry.id, _spelt(entry.version)] for entry in entries[start : start + BATCH]],
         }
         for start in range(0, len(entries), BATCH)
     ]
     log.append_acts(c, RECORD, ACT, acts, now)
+
+
+def _spelt(version: Micros | None) -> str | None:
+    """A version as text: as a number of microseconds, a lawful one before 1684 is more than exact JSON holds."""
+    return format_timestamp(version, 6) if version is not None else None
 
 
 def one_act(batch: Sequence[Entry]) -> int:
@@ -123,8 +137,11 @@ def send(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
 
 
 def _carry_out(c: Connection, peer: Peer, numbers: Sequence[int], now: Micros) -> None:
-    named = log.entries_numbered(c, RECORD, numbers)
-    ruled = list(zip(named, gates(c, peer, named), strict=True))
+    """Send the versions an act named, except where they, or the newest version of the same line, may not cross now."""
+    named = [entry for entry in log.entries_numbered(c, RECORD, numbers) if entry.line is not None]
+    newest = current.by_line(c, RECORD, [entry.line for entry in named if entry.line is not None])
+    stricter = _rules(c, peer, [newest[entry.line] for entry in named if entry.line is not None])
+    ruled = [(e, rule or since) for e, rule, since in zip(named, gates(c, peer, named), stricter, strict=True)]
     sent = [entry for entry, rule in ruled if rule is None]
     log.append(c, peer.outbound, [log.restated(e) for e in sent], now)
     store.hold(c, peer.name, [(e.number, rule) for e, rule in ruled if rule not in {None, "there"}], now)
@@ -138,13 +155,17 @@ def _already(entry: Entry, gone: Sequence[tuple[int, bytes]]) -> str | None:
     return "other-content" if gone and entry.version is not None else None
 
 
-def _dressed(c: Connection, viewer: Viewer, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with their authors and the definitions of their markings, which must travel along (SX-72)."""
+def _dressed(c: Connection, viewer: Viewer, peer: Peer, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with their authors and the definitions of their markings, which must travel along (SX-72).
+
+    Who an author is, he says himself: what a stranger says under his id does not travel with our word.
+    """
     objects = [entry.obj() for entry in entries]
     wanted = {obj["created_by_ref"] for obj in objects if "created_by_ref" in obj}
     wanted |= {marking for obj in objects for marking in access.foreign_markings(obj)}
     known = {entry.line: entry for entry in entries}
-    more = [e for e in sight.visible(c, viewer, current.newest(c, RECORD, sorted(wanted))) if e.line not in known]
+    held = sight.owners(c, sight.visible(c, viewer, current.newest(c, RECORD, sorted(wanted))))
+    more = [e for e in held if e.line not in known and e.origin != peer.org]
     return sorted([*more, *entries], key=lambda entry: entry.number)
 
 

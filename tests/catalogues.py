@@ -22,6 +22,8 @@ OPTIONS = {"**/templates/**.html": {"silent": "false"}}
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     **dict.fromkeys(("_l", "lazy_gettext")),
+    "msgid": None,
+    "demand": (2,),  # access.demand(allowed, sentence)
     **dict.fromkeys(("Refused", *(kind.__name__ for kind in Refused.__subclasses__())), (2,)),
 }
 

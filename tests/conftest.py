@@ -1,10 +1,13 @@
 """What holds for all tests."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+from tests import cast
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -27,3 +30,18 @@ def _judged(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"Nothing may be skipped in CI: {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a node with the cast, made once; tests copy it."""
+    folder = tmp_path_factory.mktemp("pristine")
+    cast.make(folder)
+    return folder
+
+
+@pytest.fixture
+def mx(pristine: Path, tmp_path: Path) -> Iterator[cast.Node]:
+    """A node of the cast, fresh for each test."""
+    with cast.opened(pristine, tmp_path) as node:
+        yield node

@@ -10,10 +10,10 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from cert.access import Role, may_file
+from cert import acts
 from cert.errors import Conflict, Missing, NotAllowed, NotFound, Refused
 from cert.portal import filing, finding, formats, frame, headers, incidents, languages, people, shared, words
-from cert.portal.frame import Entry, Frame, PeerState, Person
+from cert.portal.frame import Entry, Frame, PeerState
 from cert.portal.portal import Portal, reader
 from cert.store.engine import OperationalError
 
@@ -57,10 +57,10 @@ def portal_app(
     people.install(app, portal)
     languages.install(app, default=look.language, of_person=_language, zone=portal.zone)
     formats.install(app, theirs=look.theirs)
-    frame.install(app, _frame(portal, look), person=_person, peers=look.peers)
+    frame.install(app, _frame(portal, look), peers=look.peers)
     for pages in (*_pages(portal), *look.blueprints):
         app.register_blueprint(pages)
-    _install_errors(app)
+    _install_errors(app, portal)
     return app
 
 
@@ -83,14 +83,6 @@ def _frame(portal: Portal, look: Look) -> Frame:
     return Frame(nation=portal.nation, training=look.training, build=look.build, entries=entries)
 
 
-def _person() -> Person | None:
-    who = reader()
-    if who is None:
-        return None
-    roles = tuple(role.value for role in Role if role in who.roles)
-    return Person(who.name, who.login, who.org.name, roles, may_file(who))
-
-
 def _language() -> str | None:
     who = reader()
     return who.language if who else None
@@ -100,8 +92,10 @@ def _number_request() -> None:
     g.request_id = uuid.uuid4().hex[:12]
 
 
-def _install_errors(app: Flask) -> None:
+def _install_errors(app: Flask, portal: Portal) -> None:
     def refused(fault: Refused) -> tuple[str, int]:
+        if isinstance(fault, NotAllowed):
+            acts.note(portal.db, "refused", acts.by(reader()), portal.clock(), path=request.path, code=fault.code)
         status = next(status for kind, status in STATUS if isinstance(fault, kind))
         return _page(status, words.sentence(fault))
 

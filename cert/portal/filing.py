@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from flask_babel import get_locale, gettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from cert import access, acts, extract, filing, sight
+from cert import access, acts, extract, filing, sight, systems
 from cert.access import Viewer
 from cert.errors import Conflict, Refused
 from cert.extract import Found
@@ -101,6 +101,11 @@ def _file(portal: Portal, who: Viewer, form: Form) -> str | Response | tuple[str
     found, errors = _read(form.paste)
     draft, unclear = _draft(portal, form, [f for f, row in zip(found, _review(found, form), strict=True) if row.ticked])
     errors |= unclear
+    errors |= {
+        name: gettext("Only the first %(most)d characters fit here. Shorten the text.", most=LONGEST)
+        for name in ("title", "text")
+        if len(getattr(form, name)) > LONGEST
+    }
     errors |= {name: words.sentence(refused) for name, refused in filing.problems(who, draft, now).items()}
     if not errors and not {_key(f) for f in found} <= set(form.seen):
         errors["paste"] = gettext("Look at the values found below: what is ticked will be filed.")
@@ -111,7 +116,11 @@ def _file(portal: Portal, who: Viewer, form: Form) -> str | Response | tuple[str
             drafts.save(c, form.draft, who.person, _as_kept(form), now)
         filed = filing.file_incident(portal.db, who, draft, now, form.draft)
     except Conflict as conflict:
-        return redirect(url_for("incidents.show", ref=conflict.data["incident"]))
+        if conflict.data["incident"] != drafts.DISCARDED:
+            return redirect(url_for("incidents.show", ref=conflict.data["incident"]))
+        anew = replace(form, draft=uuid.uuid4().hex)
+        said = gettext("You discarded this draft in another window. What you see here is a new one: file it again.")
+        return _draw(portal, who, anew, {"title": said}), 409
     acts.note(portal.db, "file", who.login, now, id=filed.id, number=filed.number)
     flash(gettext("Filed as %(number)s.", number=filed.number), "done")
     if form.peers and access.may_release(who):
@@ -124,16 +133,18 @@ def _file(portal: Portal, who: Viewer, form: Form) -> str | Response | tuple[str
 def _draw(portal: Portal, who: Viewer, form: Form, errors: Mapping[str, str], kept: Kept | None = None) -> str:
     found, unread = _read(form.paste)
     with reading(portal.db) as c:
-        systems = rows.names(c, sight.shared_systems(c, who))
-        peers = portal.peers(c)
+        shared = sight.shared_systems(c, who)
+        stands = systems.leading(c, who, shared)
+        named = rows.names(c, [entry for entry in shared if stands[entry.id] == entry.id])
+        recipients = portal.peers(c)
     return render_template(
         "incident_form.html",
         form=form,
         errors={**unread, **errors},
         zone=portal.zone,
-        systems=sorted(systems, key=lambda system: (not system.ours, system.name)),
+        systems=sorted(named, key=lambda system: (not system.ours, system.name)),
         rows=_review(found, form),
-        peers=peers,
+        recipients=recipients,
         draft_saved=kept.updated if kept else None,
         resumed=kept is not None,
     )
@@ -194,7 +205,7 @@ def _moment(text: str, zone: str) -> Micros | None:
 
 
 def _typed(form: "MultiDict[str, str]") -> Form:
-    one: dict[str, Any] = {name: form.get(name, "")[:LONGEST] for name in ONE}
+    one: dict[str, Any] = {name: form.get(name, "")[: LONGEST + 1] for name in ONE}
     many: dict[str, Any] = {name: form.getlist(name) for name in MANY}
     draft = form.get("draft", "")
     return Form(draft if draft.isalnum() and len(draft) == 32 else uuid.uuid4().hex, **one, **many)

@@ -12,11 +12,14 @@ from flask import Flask
 from flask_babel import format_decimal, get_locale, get_timezone, gettext
 from markupsafe import Markup, escape
 
+from cert import values
 from cert.portal import words
 from cert.stix import Micros
 
 STIX_ID = re.compile(r"^[a-z0-9-]+--[0-9a-f-]{36}$")
-DEFANGED = (None, "domain-name", "email-addr", "indicator", "ipv4-addr", "observed-data", "url")
+DEFANGED = (None, "domain-name", "email-addr", "indicator", "ipv4-addr", "url")
+# The ends of what can be told in every time zone; lawful STIX times lie outside, and a page must not fail for one.
+FIRST_S, LAST_S = -62_135_510_400, 253_402_128_000  # 0001-01-02 and 9999-12-30
 DOT = re.compile(r"(?<=\w)\.(?=\w)")
 JSON_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)')
 
@@ -54,7 +57,7 @@ def install(app: Flask, *, theirs: Collection[str] = ()) -> None:
 
 def moment(time: Micros, theirs: Collection[ZoneInfo] = ()) -> Markup:
     """A <time> element: local, then UTC, then the peers' time; its datetime attribute is UTC to the second."""
-    utc = datetime.fromtimestamp(time // 1_000_000, UTC)
+    utc = datetime.fromtimestamp(min(max(time // 1_000_000, FIRST_S), LAST_S), UTC)
     local = utc.astimezone(get_timezone())
     others = [utc] + [utc.astimezone(zone) for zone in theirs]
     rest = " · ".join(_clock(other, local) for other in others)
@@ -75,7 +78,7 @@ def _clock(time: datetime, local: datetime) -> str:
 
 def defang(value: str, stix_type: str | None = None) -> str:
     """An indicator as it is shown and copied: it can be read, and nothing will open it. Hashes and file names stay."""
-    if stix_type == "ipv6-addr":
+    if stix_type == "ipv6-addr" or (stix_type in DEFANGED and _is_ipv6(value)):
         return value.replace(":", "[:]", 1)
     if stix_type not in DEFANGED:
         return value
@@ -84,6 +87,10 @@ def defang(value: str, stix_type: str | None = None) -> str:
         return DOT.sub("[.]", value).replace("@", "[@]")
     host, slash, path = rest.partition("/")
     return f"{scheme.replace('http', 'hxxp')}://{DOT.sub('[.]', host)}{slash}{path}"
+
+
+def _is_ipv6(value: str) -> bool:
+    return (values.address(value) or ("",))[0] == "ipv6-addr"
 
 
 def handling(level: str | None) -> Markup:

@@ -13,7 +13,7 @@ from cert import access, acts, correlate, export, extension, filing, sight, stix
 from cert.access import Viewer
 from cert.correlate import Link, Reason
 from cert.errors import Missing, NotFound, Refused
-from cert.portal import formats, rows, words
+from cert.portal import formats, rows, titles, words
 from cert.portal.portal import Portal, viewer
 from cert.store import current, people
 from cert.store.engine import Connection, reading
@@ -44,6 +44,10 @@ def blueprint(portal: Portal) -> Blueprint:
             raise NotFound("part", "An incident has no such part.")
         return _draw(portal, ref, part, {})
 
+    @pages.get("/<ref>/notes")
+    def notes(ref: str) -> Answer:
+        return redirect(url_for("incidents.show", ref=ref, part="notes"))  # where a form that was refused stands
+
     @pages.post("/<ref>/notes")
     def add_note(ref: str) -> str | Answer:
         who, text = viewer(), request.form.get("note", "")
@@ -66,11 +70,12 @@ def blueprint(portal: Portal) -> Blueprint:
         with reading(portal.db) as c:
             entry = sight.find(c, who, ref)
             around = sight.gather(c, who, entry)
+            names = titles.shown(c, who, around)
             levels = sight.handlings(c, around)
             head = rows.head(c, entry)
             size = len(orjson.dumps(export.bundle(c, who, entry)))
         objects = [
-            {"id": e.id, "type": stix_type(e), "name": sight.title(e), "handling": level, "body": e.obj()}
+            {"id": e.id, "type": stix_type(e), "name": names[e.id], "handling": level, "body": e.obj()}
             for e, (level, _) in zip(around, levels, strict=True)
         ]
         return render_template("stix.html", incident=head, objects=objects, size_bytes=size)
@@ -81,7 +86,7 @@ def blueprint(portal: Portal) -> Blueprint:
         with reading(portal.db) as c:
             entry = sight.find(c, who, ref)
             bundle = export.bundle(c, who, entry)
-            ((level, _),) = sight.handlings(c, [entry])
+            level = sight.strictest(c, sight.gather(c, who, entry))
         acts.note(portal.db, "export", who.login, portal.clock(), id=entry.id)
         name = f"{extension.number(entry.obj()) or entry.id}-TLP-{level.replace('+', '-').upper()}.json"
         body = orjson.dumps(bundle, option=orjson.OPT_INDENT_2)
@@ -113,7 +118,7 @@ def _draw(portal: Portal, ref: str, part: str, typed: dict[str, Any]) -> str:
 def _page(portal: Portal, c: Connection, who: Viewer, entry: Entry) -> Page:
     around = sight.gather(c, who, entry)
     try:
-        return Page(entry, around, correlate.links(c, portal.index(), who, around))
+        return Page(entry, around, correlate.links(c, portal.index(), who, around, str(get_locale())[:2]))
     except Missing as fault:
         return Page(entry, around, [], fault=words.sentence(fault))
 
@@ -126,8 +131,11 @@ def _context(portal: Portal, c: Connection, who: Viewer, page: Page) -> dict[str
     holders = portal.holders(c, who, page.entry)
     if page.fault:
         flash(page.fault, "problem")
+    if sight.is_revoked(page.entry):
+        flash(gettext("Its author has withdrawn this incident. It is found by this address alone."), "problem")
     return {
         "incident": rows.head(c, page.entry),
+        "strictest": sight.strictest(c, [*page.around, *(link.incident for link in page.links)]),
         "counts": {
             "observables": len(observed),
             "systems": len(named),

@@ -25,9 +25,13 @@ class Choice:
     name: str
     allowed: tuple[str, ...]
 
+    def cookie(self) -> str:
+        """The cookie that remembers it: named after the session's, since two nodes on one host share their cookies."""
+        return f"{current_app.config['SESSION_COOKIE_NAME']}-{self.name}"
+
     def chosen(self) -> str | None:
         """The remembered value, or None when the reader has never chosen or the cookie says nonsense."""
-        value = request.cookies.get(f"puente-{self.name}")
+        value = request.cookies.get(self.cookie())
         return value if value in self.allowed else None
 
 
@@ -69,7 +73,7 @@ def _remember() -> Response | None:
     answer = redirect(here(lang=None, theme=None), 303)
     for choice, value in wanted:
         answer.set_cookie(
-            f"puente-{choice.name}",
+            choice.cookie(),
             str(value),
             max_age=YEAR_S,
             secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),

@@ -1,8 +1,6 @@
 """Signing in and out."""
 
-from urllib.parse import urlsplit
-
-from flask import Blueprint, Flask, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from werkzeug.wrappers import Response
@@ -41,9 +39,7 @@ def install(app: Flask, portal: Portal) -> None:
         if request.endpoint in PUBLIC or request.endpoint is None or reader() is not None:
             return None
         if request.method not in {"GET", "HEAD"}:
-            return Response(
-                render_template("error.html", status=401, sentence=None, request_id=""), 401, mimetype="text/html"
-            )
+            return Response(_signed_out(), 401, mimetype="text/html")
         return redirect(url_for("people.sign_in", next=request.full_path.rstrip("?")))
 
 
@@ -100,6 +96,10 @@ def _signed_in(portal: Portal, token: str) -> SignedIn | None:
     return SignedIn(token, viewer) if viewer else None
 
 
+def _signed_out() -> str:
+    return render_template("error.html", status=401, sentence=None, request_id=g.request_id)
+
+
 def _try(portal: Portal, login: str, password: str, address: str) -> tuple[int, str | None]:
     """The token of a new session, or None and how many seconds to wait; guessing is slowed by name and by address."""
     now = portal.clock()
@@ -119,6 +119,8 @@ def _try(portal: Portal, login: str, password: str, address: str) -> tuple[int, 
 
 
 def _is_ours(address: str) -> bool:
-    """Whether an address is a path on this server: browsers read `/\\host` and `//host` as another one (N7)."""
-    parts = urlsplit(address)
-    return address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    """Whether an address is a path on this server (N7).
+
+    Browsers read `//host` as another server, take a backslash for a slash, and take tabs and line ends out.
+    """
+    return address[:1] == "/" and address[1:2] != "/" and "\\" not in address and address.isprintable()

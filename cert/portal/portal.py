@@ -50,8 +50,8 @@ class Panel:
 class Portal:
     """The parts behind the pages.
 
-    `release_to` says which peers the viewer may release an incident to, `holders` who else has it, and
-    `holders_of_versions` which peers hold each of its versions.
+    `peers` are those one may share with, `release_to` those the viewer may release to; `holders` says who else has an
+    incident, `held_count` how much that the viewer may see was released and is held.
     """
 
     db: Engine
@@ -62,6 +62,7 @@ class Portal:
     peers: Callable[[Connection], list[PeerChoice]]
     release_to: Callable[[Connection, Viewer], list[PeerChoice]]
     holders: Callable[[Connection, Viewer, Entry], list[Panel]]
+    held_count: Callable[[Viewer], int]
 
 
 def reader() -> Viewer | None:

@@ -8,13 +8,15 @@ from flask_babel import get_locale
 
 from cert import extension, sight, stix
 from cert.access import Organisation, Viewer
-from cert.portal import formats
+from cert.portal import formats, titles
 from cert.stix import Micros
 from cert.store import current, people
 from cert.store.engine import Connection
 from cert.store.log import RECORD, Entry
 
 SNIPPET = 220  # characters
+PIECES = stix.SCO | stix.SRO | {"indicator", "observed-data"}
+"""The types of objects that are a part of something told elsewhere: lists draw them lighter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line in a list; what each field is stands in the templates' macro `row`."""
+    """A line in a list; what each field is stands in the templates' macro `row`. `title` is ready to be shown."""
 
     url: str
     type: str
+    piece: bool
     number: str | None
     title: str
     lang: str | None
@@ -79,20 +82,24 @@ class Head:
 def rows(c: Connection, viewer: Viewer, entries: Sequence[Entry], words: Sequence[str] = ()) -> list[Row]:
     """The lines of a list, for entries that the viewer may see."""
     names = system_names(c, viewer, entries)
+    called = titles.shown(c, viewer, entries)
     return [
-        _row(entry, level, origin, names, words)
+        _row(entry, called[entry.id], level, origin, names, words)
         for entry, (level, origin) in zip(entries, sight.handlings(c, entries), strict=True)
     ]
 
 
-def _row(entry: Entry, level: str, origin: Organisation, names: dict[str, Named], words: Sequence[str]) -> Row:
+def _row(
+    entry: Entry, called: str, level: str, origin: Organisation, names: dict[str, Named], words: Sequence[str]
+) -> Row:
     obj = entry.obj()
     text = str(obj.get("description") or obj.get("content") or "")
     return Row(
         url=object_url(entry),
         type=stix.type_of(entry.id),
+        piece=stix.type_of(entry.id) in PIECES,
         number=extension.number(obj) or None,
-        title=sight.title(entry),
+        title=called,
         lang=obj.get("lang"),
         nation=origin.nation,
         ours=origin.ours,

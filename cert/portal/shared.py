@@ -1,15 +1,22 @@
 """The catalogue of the shared systems both nations depend on."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from flask import Blueprint, render_template, url_for
 
 from cert import sight, systems
+from cert.access import Viewer
 from cert.errors import Missing
 from cert.portal import rows
 from cert.portal.portal import Portal, viewer
 from cert.search.query import parse
-from cert.store import current, people
+from cert.store import people
 from cert.store.engine import Connection, reading
-from cert.store.log import RECORD, Entry
+from cert.store.log import Entry
+from cert.systems import Join
+
+Joins = Mapping[str, Sequence[Join]]
 
 
 def install(pages: Blueprint, portal: Portal) -> None:
@@ -20,63 +27,61 @@ def install(pages: Blueprint, portal: Portal) -> None:
         who = viewer()
         with reading(portal.db) as c:
             entries = sight.shared_systems(c, who)
-            joined = {entry.id: systems.joins(c, who, entry.id) for entry in entries}
-            others = sorted({join.id for joins in joined.values() for join in joins})
-            named = {
-                n.id: n for n in rows.names(c, [*entries, *sight.visible(c, who, current.newest(c, RECORD, others))])
-            }
-            owners = {entry.id: _owner(c, entry) for entry in entries}
-        drawn = []
-        for entry in _once(entries, joined, named):
-            name, obj = named[entry.id], entry.obj()
-            ids = [entry.id, *(join.id for join in joined[entry.id] if join.confirmed)]
-            drawn.append(
-                {
-                    "id": entry.id,
-                    "name": name.name,
-                    "other_name": name.other_name,
-                    "other_lang": name.other_lang,
-                    "nation": name.nation,
-                    "ours": name.ours,
-                    "owner": owners[entry.id],
-                    "joined": [
-                        {
-                            "name": named[join.id].name,
-                            "lang": None,
-                            "nation": named[join.id].nation,
-                            "owner": owners.get(join.id, ""),
-                            "confirmed": join.confirmed,
-                        }
-                        for join in joined[entry.id]
-                        if join.id in named
-                    ],
-                    "incidents": _count(portal, who.labels, ids),
-                    "url": url_for("search.show", system=ids, type="incident"),
-                    "description": obj.get("description"),
-                    "lang": obj.get("lang"),
-                }
-            )
+            joins = {entry.id: systems.joins(c, who, entry.id) for entry in entries}
+            known = {entry.id: entry for entry in entries}
+            drawn = [_card(portal, c, who, entry, joins[entry.id], known) for entry in _once(c, entries, joins)]
         return render_template("systems.html", systems=drawn)
 
 
-def _once(entries: list[Entry], joined: dict[str, list[systems.Join]], named: dict[str, rows.Named]) -> list[Entry]:
+def _once(c: Connection, entries: Sequence[Entry], joins: Joins) -> list[Entry]:
     """Each joined pair once, under our own nation's entry; ours first, by name."""
+    ours = {org.n for org in people.all_organisations(c).values() if org.ours}
     shown: set[str] = set()
     kept = []
-    for entry in sorted(entries, key=lambda e: (not named[e.id].ours, named[e.id].name)):
+    for entry in sorted(entries, key=lambda e: (e.origin not in ours, sight.title(e))):
         if entry.id not in shown:
             kept.append(entry)
-            shown |= {entry.id, *(join.id for join in joined[entry.id])}
+            shown |= {entry.id, *(join.id for join in joins[entry.id])}
     return kept
 
 
-def _owner(c: Connection, entry: Entry) -> str:
-    return people.all_organisations(c)[entry.origin].name
+def _card(
+    portal: Portal, c: Connection, who: Viewer, entry: Entry, joins: Sequence[Join], known: Mapping[str, Entry]
+) -> dict[str, Any]:
+    (name,) = rows.names(c, [entry])
+    ids = [entry.id, *(join.id for join in joins if join.confirmed)]
+    joined = [_other(c, known[join.id], join.confirmed) for join in joins if join.id in known]
+    return {
+        "id": entry.id,
+        "name": sight.title(entry) if joined else name.name,  # beside the peer's each is called as its nation does
+        "name_lang": entry.obj().get("lang") if joined else None,
+        "other_name": None if joined else name.other_name,
+        "other_lang": name.other_lang,
+        "nation": name.nation,
+        "ours": name.ours,
+        "owner": sight.origin_of(c, entry).name,
+        "joined": joined,
+        "incidents": _count(portal, who, ids),
+        "url": url_for("search.show", system=entry.id, type="incident"),
+        "description": entry.obj().get("description"),
+        "lang": entry.obj().get("lang"),
+    }
 
 
-def _count(portal: Portal, labels: frozenset[str], ids: list[str]) -> int:
+def _other(c: Connection, entry: Entry, confirmed: bool) -> dict[str, Any]:
+    """The other end of a join, by the name its own nation gives it."""
+    origin = sight.origin_of(c, entry)
+    return {
+        "name": sight.title(entry),
+        "lang": entry.obj().get("lang"),
+        "nation": origin.nation,
+        "owner": origin.name,
+        "confirmed": confirmed,
+    }
+
+
+def _count(portal: Portal, who: Viewer, ids: Sequence[str]) -> int:
     try:
-        query = parse("", {"type": ["incident"], "system": ids})
-        return int(portal.index().search(query, labels, 1).count)
+        return portal.index().search(parse("", {"type": ["incident"], "system": ids}), who.labels, 1).count
     except Missing:
         return 0

@@ -162,6 +162,25 @@ TYPES = {
     "artifact": _l("Artifact"),
     "directory": _l("Directory"),
 }
+RELATIONSHIPS = {
+    "analysis-of": _l("is an analysis of"),
+    "attributed-to": _l("is attributed to"),
+    "based-on": _l("is based on"),
+    "belongs-to": _l("belongs to"),
+    "communicates-with": _l("communicates with"),
+    "consists-of": _l("consists of"),
+    "derived-from": _l("is derived from"),
+    "duplicate-of": _l("is the same as"),
+    "exploits": _l("exploits"),
+    "impacts": _l("impacts"),
+    "indicates": _l("indicates"),
+    "located-at": _l("is located at"),
+    "mitigates": _l("mitigates"),
+    "related-to": _l("is related to"),
+    "resolves-to": _l("resolves to"),
+    "targets": _l("targets"),
+    "uses": _l("uses"),
+}
 
 
 def rsit_name(tag: str) -> str:
@@ -181,6 +200,11 @@ def nation_name(nation: str) -> str:
 def type_name(stix_type: str) -> str:
     """A STIX type in a duty officer's words."""
     return str(TYPES.get(stix_type, stix_type))
+
+
+def relationship_name(kind: str) -> str:
+    """The verb of a STIX relationship in words; one that is not common stays as it is spelt."""
+    return str(RELATIONSHIPS.get(kind, kind))
 
 
 def state_name(state: str) -> str:

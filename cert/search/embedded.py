@@ -138,7 +138,8 @@ class Embedded:
         if folder.generation(self._path) != self._generation:
             raise Missing(
                 "index-replaced",
-                f"The search index at {self._path} was replaced while it was in use. Start `puente work` again.",
+                "The search index at %(path)s was replaced while it was in use. Start `puente work` again.",
+                path=str(self._path),
             )
         if self._writer is None:
             try:
@@ -182,8 +183,10 @@ class Embedded:
         except ValueError as fault:
             raise Missing(
                 "index-broken",
-                f"The search index at {self._path} cannot be used: {fault}. If the disk is well, remove the folder and "
+                "The search index at %(path)s cannot be used: %(fault)s. If the disk is well, remove the folder and "
                 "start `puente work`; it builds it again from the record.",
+                path=self._path,
+                fault=fault,
             ) from fault
 
     def _admits(self, labels: frozenset[str]) -> Wanted:

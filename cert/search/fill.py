@@ -4,7 +4,7 @@ An entry means "this line changed", so what is indexed is the line as it is now,
 is harmless. A marking-definition that arrives changes who may see every line that refers to it: those follow at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from cert import access, sight, stix
 from cert.search.documents import Document, document
@@ -13,7 +13,7 @@ from cert.store import current
 from cert.store.engine import Connection, Engine, reading
 from cert.store.log import RECORD, Entry
 
-RELABEL = 500  # lines a step, when a marking-definition changes them all
+RELABEL = 2_000  # lines a step, when a marking-definition changes them all
 
 
 def cursor_name(index: Index) -> str:
@@ -26,24 +26,31 @@ def fill(db: Engine, index: Index) -> Callable[[Sequence[Entry]], None]:
 
     def write(batch: Sequence[Entry]) -> None:
         with reading(db) as c:
-            index.write(list(documents(c, (entry.line for entry in batch if entry.line is not None))))
+            _write(c, index, {entry.line for entry in batch if entry.line is not None})
             definitions = [entry.id for entry in batch if stix.type_of(entry.id) == "marking-definition"]
-            for lines in _marked(c, definitions):
-                index.write(list(documents(c, lines)))
+            for lines in _marked(c, definitions, batch[-1].number):
+                _write(c, index, lines)
 
     return write
 
 
+def _write(c: Connection, index: Index, lines: Set[int]) -> None:
+    docs = list(documents(c, lines))
+    index.write(docs, delete=sorted(lines - {doc.line for doc in docs}))
+
+
 def documents(c: Connection, lines: Iterable[int]) -> Iterator[Document]:
-    """The documents of these lines, as they are now."""
-    entries = list(current.by_line(c, RECORD, set(lines)).values())
+    """The documents of these lines, as they are now; none for a line whose author has withdrawn it (SX-57)."""
+    held = current.by_line(c, RECORD, set(lines)).values()
+    entries = [entry for entry in held if not sight.is_revoked(entry)]
     for entry, (level, origin) in zip(entries, sight.handlings(c, entries), strict=True):
         yield document(entry, access.audience(level, origin), origin.nation, level)
 
 
-def _marked(c: Connection, definitions: Sequence[str]) -> Iterator[list[int]]:
-    """The lines that carry one of these markings, a step at a time."""
+def _marked(c: Connection, definitions: Sequence[str], upto: int) -> Iterator[Set[int]]:
+    """The lines that carry one of these markings, a step at a time; those written after `upto` have their turn yet."""
     beyond = 0
     while lines := current.referrers(c, definitions, RELABEL, marking=True, beyond=beyond):
-        yield lines
+        held = current.by_line(c, RECORD, lines)
+        yield {line for line, entry in held.items() if entry.number <= upto}
         beyond = lines[-1]

@@ -29,7 +29,12 @@ def make(path: Path, fill: Callable[[Path], object]) -> None:
     except OSError as fault:
         shutil.rmtree(fresh)
         if not (path / _NAME).exists():
-            raise Missing("index-folder", f"No search index can be made at {path}: {fault.strerror}.") from fault
+            raise Missing(
+                "index-folder",
+                "No search index can be made at %(path)s: %(reason)s.",
+                path=str(path),
+                reason=fault.strerror,
+            ) from fault
 
 
 def generation(path: Path) -> str:
@@ -39,12 +44,14 @@ def generation(path: Path) -> str:
     except OSError as fault:
         raise Missing(
             "index-missing",
-            f"The search index at {path} is missing. Start `puente work`; it builds it again from the record.",
+            "The search index at %(path)s is missing. Start `puente work`; it builds it again from the record.",
+            path=path,
         ) from fault
     if made_as != FORMAT or not name:
         raise Missing(
             "index-format",
-            f"The search index at {path} was made by another version of Puente. "
+            "The search index at %(path)s was made by another version of Puente. "
             "Start `puente work`; it builds it again from the record.",
+            path=path,
         )
     return name

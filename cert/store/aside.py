@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 
 from cert.stix import Micros
 from cert.store.engine import Connection, insert_new
@@ -62,8 +62,3 @@ def report(c: Connection, name: str, *, ok: bool, sentence: str, now: Micros) ->
 def all_health(c: Connection) -> list[Health]:
     """The last report of each part."""
     return [Health(r.name, r.ok, r.sentence, r.since) for r in c.execute(select(health).order_by(health.c.name))]
-
-
-def forget_health(c: Connection, name: str) -> None:
-    """Drop the report of a part that is no more."""
-    c.execute(delete(health).where(health.c.name == name))

@@ -4,17 +4,20 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from cert.errors import Conflict, NotFound
 from cert.stix import Micros
 from cert.store.engine import Connection
 from cert.store.tables import drafts, incident_numbers
 
+DISCARDED = ""
+"""What a draft became that was thrown away: its row stays, or an autosave that is still under way would revive it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A draft as it was last saved. `incident_id` is what it became, once it is filed."""
+    """A draft as it was last saved. `incident_id` is what it became, once it is filed or `DISCARDED`."""
 
     id: str
     revision: int
@@ -24,16 +27,18 @@ class Kept:
 
 
 def save(c: Connection, draft_id: str, person: int, form: dict[str, Any], now: Micros) -> int:
-    """Keep the form of a draft, new or known, and give its revision. Raises `Conflict` once it has been filed."""
-    row = c.execute(select(drafts).where(drafts.c.id == draft_id, drafts.c.person == person)).first()
+    """Keep the form of a draft, new or known, and give its revision.
+
+    Raises `Conflict` once it has been filed or discarded, `NotFound` if it is somebody else's.
+    """
+    row = c.execute(select(drafts).where(drafts.c.id == draft_id)).first()
     text = json.dumps(form)
+    if row is not None and row.person != person:
+        raise _not_here()
     if row is None:
         c.execute(insert(drafts).values(id=draft_id, person=person, revision=1, form=text, updated=now))
         return 1
-    if row.incident_id:
-        raise Conflict(
-            "draft-filed", "This draft has been filed. Open the incident to go on.", incident=row.incident_id
-        )
+    _demand_open(row.incident_id)
     values = {"form": text, "updated": now, "revision": row.revision + 1}
     c.execute(update(drafts).where(drafts.c.id == draft_id).values(**values))
     return int(row.revision) + 1
@@ -43,7 +48,7 @@ def load(c: Connection, draft_id: str, person: int) -> Kept:
     """A person's own draft. Raises `NotFound`."""
     row = c.execute(select(drafts).where(drafts.c.id == draft_id, drafts.c.person == person)).first()
     if row is None:
-        raise NotFound("draft", "That draft is not here. Start a new one.")
+        raise _not_here()
     return Kept(row.id, row.revision, json.loads(row.form), row.updated, row.incident_id)
 
 
@@ -55,17 +60,25 @@ def newest_open(c: Connection, person: int) -> Kept | None:
 
 
 def discard(c: Connection, draft_id: str, person: int) -> None:
-    """Throw a person's own draft away, unless it has been filed."""
+    """Throw away for good what a person's own draft says, unless it has been filed."""
     mine = (drafts.c.id == draft_id) & (drafts.c.person == person) & drafts.c.incident_id.is_(None)
-    c.execute(delete(drafts).where(mine))
+    c.execute(update(drafts).where(mine).values(form="{}", incident_id=DISCARDED))
 
 
 def mark_filed(c: Connection, draft_id: str, person: int, incident_id: str) -> None:
-    """Note what a draft became, so that filing it twice files it once. Raises `Conflict` if it already became one."""
-    row = c.execute(select(drafts.c.incident_id).where(drafts.c.id == draft_id, drafts.c.person == person)).first()
-    if row is not None and row.incident_id:
-        raise Conflict("draft-filed", "This draft has been filed already.", incident=row.incident_id)
-    c.execute(update(drafts).where(drafts.c.id == draft_id).values(incident_id=incident_id))
+    """Note what a draft became, so that filing it twice files it once. Raises `Conflict` if it is open no longer."""
+    mine = (drafts.c.id == draft_id) & (drafts.c.person == person)
+    row = c.execute(select(drafts.c.incident_id).where(mine)).first()
+    if row is not None:
+        _demand_open(row.incident_id)
+    c.execute(update(drafts).where(mine).values(incident_id=incident_id))
+
+
+def _demand_open(became: str | None) -> None:
+    if became == DISCARDED:
+        raise Conflict("draft-discarded", "This draft was discarded meanwhile. Start a new one.", incident=DISCARDED)
+    if became is not None:
+        raise Conflict("draft-filed", "This draft has been filed. Open the incident to go on.", incident=became)
 
 
 def claim_number(c: Connection, number: str, incident_id: str) -> bool:
@@ -80,3 +93,7 @@ def incident_with_number(c: Connection, number: str) -> str | None:
     """The id of the incident that our nation numbered so, or None."""
     found = select(incident_numbers.c.incident_id).where(incident_numbers.c.number == number.strip().upper())
     return c.execute(found).scalar_one_or_none()
+
+
+def _not_here() -> NotFound:
+    return NotFound("draft", "That draft is not here. Start a new one.")

@@ -9,24 +9,42 @@ import contextlib
 import fcntl
 import importlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, func, make_url, select
+import orjson
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from cert.errors import Missing
 
 __all__ = [
     "Connection",
+    "DatabaseError",
     "Engine",
     "OperationalError",
     "allocate",
+    "among",
     "database_file",
     "insert_new",
+    "insert_rows",
     "open_db",
     "reading",
     "writing",
@@ -35,6 +53,7 @@ __all__ = [
 WRITING = "puente_writing"
 BUSY_TIMEOUT_MS = 30_000
 MMAP_BYTES = 1 << 28
+CHECKPOINT_PAGES = 4_000  # 16 MB: the id index is written all over, so most pages are copied back once for many commits
 
 
 def open_db(url: str, *, cache_mb: int = 8) -> Engine:
@@ -59,6 +78,7 @@ def open_db(url: str, *, cache_mb: int = 8) -> Engine:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             f"cache_size={-1024 * cache_mb}",
             f"mmap_size={MMAP_BYTES}",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -118,7 +138,29 @@ def allocate(c: Connection, column: Column[int], count: int) -> range:
     return range(highest + 1, highest + 1 + count)
 
 
+def among(column: ColumnElement[Any], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
+    """Whether a column has one of these values, of which there may be any number: they travel as one parameter."""
+    listed = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
 def insert_new(c: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose key is not there yet, and leave the others as they are."""
     if rows:
         c.execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
+
+
+def insert_rows(c: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, new_only: bool = False) -> None:
+    """Insert many rows at once, each with a value for every column, in the order of the table's definition.
+
+    With `new_only`, rows whose key is there already are left as they are. SQLAlchemy's own way takes each value through
+    Python a few times, which costs more than the insert itself.
+    """
+    if rows:
+        c.exec_driver_sql(_insert_text(table, c.dialect, new_only), list(rows))
+
+
+@lru_cache(maxsize=64)
+def _insert_text(table: Table, dialect: Dialect, new_only: bool) -> str:
+    statement = sqlite_insert(table).on_conflict_do_nothing() if new_only else insert(table)
+    return str(statement.compile(dialect=dialect))

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from cert.stix import Micros
 from cert.store.engine import Connection
+from cert.store.entries import log_number
 from cert.store.log import OBJECT
 from cert.store.tables import bodies, current, entries, ids, lines, logs
 
@@ -102,7 +103,7 @@ def number_at(c: Connection, log: str, moment: Micros) -> int:
     """The number of the last entry that was added at this moment or before; 0 if there is none."""
     found = (
         select(entries.c.number)
-        .where(entries.c.log == _log(log), entries.c.date_added <= moment)
+        .where(entries.c.log == log_number(log), entries.c.date_added <= moment)
         .order_by(entries.c.date_added.desc())
         .limit(1)
     )
@@ -118,14 +119,16 @@ def holds(c: Connection, log: str, stix_id: str) -> bool:
 def _rows(log: str, wanted: Wanted, span: Span) -> Select[Any]:
     """Number and date added of what is wanted after a number, in order; one more than the limit, to know of more."""
     found: Select[Any] = select(entries.c.number, entries.c.date_added).where(entries.c.kind == OBJECT)
+    keys = entries
     if wanted.versions == LAST:
         keys = current
         found = found.join(current, and_(current.c.log == entries.c.log, current.c.number == entries.c.number))
-    else:
-        keys = entries
-    found = found.where(keys.c.log == _log(log), keys.c.number > span.after).order_by(keys.c.number)
+    place: ColumnElement[int] = keys.c.log
+    number: ColumnElement[int] = keys.c.number
     if wanted.ids is not None:
+        place, number = place + 0, number + 0  # keeps the planner from walking the log: the few lines must lead
         found = found.where(keys.c.line.in_(select(lines.c.n).join(ids).where(ids.c.stix_id.in_(wanted.ids))))
+    found = found.where(place == log_number(log), number > span.after).order_by(number)
     if not (wanted.versions == LAST or wanted.versions.every):
         found = found.where(or_(*_chosen(wanted.versions)))
     if _gives_way(wanted):
@@ -165,7 +168,3 @@ def _end(c: Connection, log: str, wanted: Wanted, span: Span, numbers: list[int]
     head = c.execute(select(logs.c.head).where(logs.c.name == log)).scalar_one()
     stretch = span.after + SCAN
     return (stretch, True) if stretch < head else (last, False)
-
-
-def _log(name: str) -> Any:
-    return select(logs.c.n).where(logs.c.name == name).scalar_subquery()

@@ -1,5 +1,6 @@
 """Organisations and the people in them."""
 
+import unicodedata
 from collections.abc import Iterable
 
 import argon2
@@ -12,6 +13,7 @@ from cert.store.engine import Connection
 from cert.store.tables import organisations, people
 
 SHORTEST_PASSWORD = 12
+LONGEST_LOGIN = 100
 _HASHER = argon2.PasswordHasher()
 
 
@@ -65,17 +67,16 @@ def add_person(
     language: str,
     now: Micros,
 ) -> int:
-    """Make a person who may sign in, and give his number."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise Refused("short-password", f"A password has at least {SHORTEST_PASSWORD} characters. Choose a longer one.")
-    login = canonical_login(login)
+    """Make a person who may sign in, and give his number. Raises `Refused` for a login or password that is no good."""
+    hashed = _hashed(password)
+    login = _good_login(login)
     if c.execute(select(people.c.n).where(people.c.login == login)).first():
         raise Conflict("login-taken", f"Somebody already signs in as {login}. Choose another name.")
     values = {
         "login": login,
         "name": name,
         "org": org.n,
-        "password_hash": _HASHER.hash(password),
+        "password_hash": hashed,
         "roles": " ".join(sorted(set(roles))),
         "language": language,
         "active": True,
@@ -109,14 +110,34 @@ def verify(c: Connection, login: str, password: str) -> int | None:
     return int(row.n) if row and row.active else None
 
 
-def set_language(c: Connection, person: int, language: str) -> None:
-    """Remember the language a person reads in."""
-    c.execute(update(people).where(people.c.n == person).values(language=language))
+def set_password(c: Connection, login: str, password: str) -> int:
+    """Give a person another password, and his number. Raises `NotFound`, or `Refused` for one that is too short."""
+    number = number_of(c, login)
+    if number is None:
+        raise NotFound("person", f"Nobody here signs in as {login}. `puente user add` makes a person.")
+    c.execute(update(people).where(people.c.n == number).values(password_hash=_hashed(password)))
+    return number
+
+
+def _hashed(password: str) -> str:
+    if len(password) < SHORTEST_PASSWORD:
+        raise Refused("short-password", f"A password has at least {SHORTEST_PASSWORD} characters. Choose a longer one.")
+    return _HASHER.hash(password)
 
 
 def canonical_login(login: str) -> str:
     """One spelling for each login, so that case or width opens no second door."""
-    return login.strip().casefold()
+    return unicodedata.normalize("NFKC", login).strip().casefold()
+
+
+def _good_login(login: str) -> str:
+    """Its one spelling, if it is one word of characters that can be seen and typed (P8)."""
+    one = canonical_login(login)
+    if not 0 < len(one) <= LONGEST_LOGIN or not one.isprintable() or " " in one or login.strip(" ") != login.strip():
+        raise Refused(
+            "login", f"A login is one word of at most {LONGEST_LOGIN} letters, digits and signs. Choose another login."
+        )
+    return one
 
 
 def _nobody() -> str:

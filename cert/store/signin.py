@@ -15,8 +15,10 @@ MINUTE: Micros = 60 * 1_000_000
 IDLE_LIMIT: Micros = 8 * 60 * MINUTE
 TOTAL_LIMIT: Micros = 24 * 60 * MINUTE
 SEEN_STEP: Micros = 5 * MINUTE  # how often "last seen" is worth a write
+LONGEST_NAME = 64  # characters of a machine account's name
 FREE_FAILURES = 5
 FREE_FAILURES_FROM = 50  # of one address: an office may stand behind it
+PRIVATE_LOGS = frozenset({"record", "acts"})
 BRAKE: Micros = 5 * MINUTE
 
 
@@ -102,6 +104,11 @@ def add_account(c: Connection, name: str, org: int, secret: str | None = None) -
 
     A secret is made here, long and random, so a fast hash of it is safe; one that is handed in must be as long.
     """
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or ":" in name or " " in name:
+        raise Refused(
+            "account-name",
+            f"The name of a machine account is one word of at most {LONGEST_NAME} characters, without a colon.",
+        )
     secret = secret or secrets.token_urlsafe(32)
     if len(secret) < 32:
         raise Refused("short-secret", "A machine's secret has at least 32 characters. Leave it out to have one made.")
@@ -121,6 +128,8 @@ def account(c: Connection, name: str, secret: str) -> Account | None:
 
 def add_collection(c: Connection, *, id: str, alias: str, title: str, log: str, now: Micros) -> None:
     """Make a TAXII collection over a log. A collection is an audience: rights are given with `grant`."""
+    if log in PRIVATE_LOGS:
+        raise Refused("private-log", f"The log {log} never leaves this node. Make a workbench instead.")
     if c.execute(select(collections.c.id).where(collections.c.alias == alias)).first():
         raise Conflict("collection-taken", f"There is already a collection named {alias}. Choose another name.")
     c.execute(insert(collections).values(id=id, alias=alias, title=title, log=log, created=now))

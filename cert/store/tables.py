@@ -128,6 +128,7 @@ current = Table(
     Column("line", Integer, ForeignKey("lines.n"), primary_key=True, autoincrement=False),
     Column("log", Integer, ForeignKey("logs.n"), primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),  # of the entry with the newest version
+    Index("current_page", "log", "number"),  # leads a page of a collection from one current entry to the next
     sqlite_with_rowid=False,
 )
 refs = Table(
@@ -135,7 +136,7 @@ refs = Table(
     metadata,
     Column("target", Integer, ForeignKey("ids.n"), primary_key=True, autoincrement=False),
     Column("source", Integer, ForeignKey("lines.n"), primary_key=True, autoincrement=False),
-    Column("marking", Boolean, nullable=False),
+    Column("marking", Boolean, primary_key=True),  # whether it is marked with it; both may be so
     sqlite_with_rowid=False,
 )
 cursors = Table(

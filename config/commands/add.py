@@ -62,6 +62,21 @@ def user_add(
         click.echo(f"The password, shown this once: {password}")
 
 
+@user.command("password")
+@click.argument("login")
+@click.option("--password-file", type=SECRET, help="A file with the password; without it one is made and shown once.")
+@click.pass_obj
+def user_password(path: Path, login: str, password_file: Path | None) -> None:
+    """Give LOGIN another password, and end every session he has."""
+    password = secret_in(password_file) if password_file else secrets.token_urlsafe(12)
+    with changing(path) as c:
+        signin.end_all_sessions(c, people.set_password(c, login, password))
+        acts.add(c, "user-password", "operator", now_us(), login=login)
+    click.echo(f"{login} has another password, and has to sign in again everywhere.")
+    if not password_file:
+        click.echo(f"The password, shown this once: {password}")
+
+
 @click.group()
 def org() -> None:
     """Organisations of our nation beside the national CERT."""

@@ -139,7 +139,7 @@ def release(
 def _deposited(db: Any, workbench: str) -> Iterator[list[Entry]]:
     """What the record holds from the owner of a workbench, a batch at a time."""
     with reading(db) as c:
-        owner = log.owner(c, intake.WORKBENCH + workbench)
+        owner = intake.workbench(c, intake.WORKBENCH + workbench).org.n
         last = log.head(c, RECORD)
     number = 0
     while number < last:

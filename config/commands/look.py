@@ -6,18 +6,20 @@ from typing import Any
 import click
 
 from cert import extension, sight, stix
-from cert.errors import Missing, Refused
+from cert.errors import Missing
+from cert.intake import WORKBENCH
 from cert.search import fill
-from cert.search.index import Index
 from cert.search.query import parse
 from cert.store import aside, current, log, people
 from cert.store.engine import Connection, reading
 from cert.store.log import RECORD, Entry
 from config import node, wiring
 from config.commands.shared import AS, JSON, say, settings_of, viewer_named
+from config.settings import Settings
 from feeds import store
 
 ATTENTION = 3
+SHOWN = 20  # of what was set aside, the newest
 
 
 @click.command()
@@ -61,43 +63,51 @@ def check(path: Path, as_json: bool) -> None:
     """Say what of this node works and what needs attention (exit code 3), with the next step."""
     settings = settings_of(path)
     db = node.database(settings)
-    problems: list[str] = []
     with reading(db) as c:
-        logs = {name: log.head(c, name) for name in log.names(c)}
-        behind = {f"release:{p.name}": logs[RECORD] - log.cursor(c, f"release:{p.name}") for p in store.all_peers(c)}
-        for peer in store.all_peers(c):
-            behind[f"admit:{peer.name}"] = logs[peer.inbound] - log.cursor(c, f"admit:{peer.name}")
-            if peer.name not in settings.peers:
-                problems.append(f"The peer {peer.name} is not read: put [peers.{peer.name}] into the settings.")
-        problems += [f"{part.name}: {part.sentence}" for part in aside.all_health(c) if not part.ok]
-        asides = aside.count_aside(c)
-        held = store.count_held(c)
-        documents = _documents(c, settings, behind, logs, problems)
-    problems += [f"{count} entries are set aside by {name}." for name, count in sorted(asides.items())]
-    data = {
-        "logs": logs,
-        "behind": behind,
-        "set_aside": asides,
-        "held": held,
-        "documents": documents,
-        "problems": problems,
-    }
-    lines = [f"log {name}: {head} entries" for name, head in logs.items()]
-    lines += [f"{name} is {count} entries behind" for name, count in behind.items() if count]
-    lines += [f"{held} entries are held back from peers", f"{documents} documents are indexed"]
-    say(as_json, data, "\n".join([*lines, *problems, "Needs attention." if problems else "All is well."]))
-    if problems:
+        report = _report(c, settings)
+    lines = [f"log {name}: {head} entries" for name, head in report["logs"].items()]
+    lines += [f"{name} is {count} entries behind" for name, count in report["behind"].items() if count]
+    lines += [f"{report['held']} entries are held back from peers", f"{report['documents']} documents are indexed"]
+    lines += [f"set aside: {one['log']} {one['number']} {one['id']}: {one['reason']}" for one in report["set_aside"]]
+    verdict = "Needs attention." if report["problems"] else "All is well."
+    say(as_json, report, "\n".join([*lines, *report["problems"], verdict]))
+    if report["problems"]:
         raise SystemExit(ATTENTION)
 
 
-def _documents(c: Connection, settings: Any, behind: dict[str, int], logs: dict[str, int], problems: list[str]) -> int:
+def _report(c: Connection, settings: Settings) -> dict[str, Any]:
+    """What there is, how far each follower is behind, and whatever a person should look at."""
+    logs = {name: log.head(c, name) for name in log.names(c)}
+    followed = {f"intake:{name.removeprefix(WORKBENCH)}": name for name in logs if name.startswith(WORKBENCH)}
+    for peer in store.all_peers(c):
+        followed |= {f"release:{peer.name}": RECORD, f"admit:{peer.name}": peer.inbound}
+    problems = [
+        f"The peer {peer.name} is not read: put [peers.{peer.name}] into the settings."
+        for peer in store.all_peers(c)
+        if peer.name not in settings.peers
+    ]
+    problems += [f"{part.name}: {part.sentence}" for part in aside.all_health(c) if not part.ok]
+    problems += [f"{count} entries are set aside by {name}." for name, count in sorted(aside.count_aside(c).items())]
+    documents = 0
     try:
-        index: Index = wiring.index_of(settings)()
-    except (Missing, Refused) as fault:
+        index = wiring.index_of(settings)()
+        documents, followed[fill.cursor_name(index)] = index.count(), RECORD
+    except Missing as fault:
         problems.append(str(fault))
-        return 0
-    behind["search"] = logs[RECORD] - log.cursor(c, fill.cursor_name(index))
-    return index.count()
+    return {
+        "logs": logs,
+        "behind": {
+            name.partition(":")[0] if name.startswith("search:") else name: logs[of] - log.cursor(c, name)
+            for name, of in followed.items()
+        },
+        "set_aside": [
+            {"follower": one.follower, "log": one.log, "number": one.number, "id": one.stix_id, "reason": one.sentence}
+            for one in aside.all_aside(c, SHOWN)
+        ],
+        "held": store.count_held(c),
+        "documents": documents,
+        "problems": problems,
+    }
 
 
 COMMANDS = (search, check)

@@ -63,10 +63,29 @@ def test_it_spells_a_value_in_one_way(kind: str, written: str, expected: set[str
             {"vulnerability:CVE-2026-9999"},
         ),
         (
-            {"type": "incident", "extensions": {PUENTE: {"system_refs": ["infrastructure--a", "infrastructure--b"]}}},
-            {"system:infrastructure--a", "system:infrastructure--b"},
+            {
+                "type": "incident",
+                "extensions": {
+                    PUENTE: {
+                        "system_refs": [
+                            "infrastructure--aaaaaaaa-1111-4111-8111-111111111111",
+                            "infrastructure--bbbbbbbb-1111-4111-8111-111111111111",
+                        ]
+                    }
+                },
+            },
+            {
+                "system:infrastructure--aaaaaaaa-1111-4111-8111-111111111111",
+                "system:infrastructure--bbbbbbbb-1111-4111-8111-111111111111",
+            },
         ),
-        ({"type": "incident", "extensions": {"other": {"system_refs": ["infrastructure--a"]}}}, set()),
+        (
+            {
+                "type": "incident",
+                "extensions": {"other": {"system_refs": ["infrastructure--aaaaaaaa-1111-4111-8111-111111111111"]}},
+            },
+            set(),
+        ),
         ({"type": "indicator", "pattern_type": "sigma", "pattern": "[ipv4-addr:value = '203.0.113.7']"}, set()),
         ({"type": "indicator", "pattern_type": "stix", "pattern": "[url:value = 'x']", "revoked": True}, set()),
         ({"type": "identity", "name": "203.0.113.7"}, set()),

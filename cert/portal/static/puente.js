@@ -79,6 +79,9 @@
     form.addEventListener("submit", () => clearTimeout(timer));
   }
 
+  // On a narrow screen the parts of an incident are wider than the page: the open one is brought into sight.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
   // Opens and closes all STIX objects at once.
   for (const button of document.querySelectorAll("[data-fold]")) {
     button.hidden = false;

@@ -23,7 +23,7 @@ def test_it_says_what_to_do_when_the_folder_is_missing(tmp_path: Path) -> None:
     with pytest.raises(Missing) as refused:
         open_embedded(tmp_path / "index")
 
-    assert refused.value.sentence == (
+    assert str(refused.value) == (
         f"The search index at {tmp_path}/index is missing. Start `puente work`; it builds it again from the record."
     )
 

@@ -20,7 +20,7 @@ class Served(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         self.cfg.set("bind", f"fd://{sys.argv[2]}")
         self.cfg.set("worker_class", "gthread")
         self.cfg.set("threads", 4)
-        self.cfg.set("limit_request_line", 0)
+        self.cfg.set("control_socket_disable", True)
 
     def load(self) -> Flask:
         """Called in the worker, so that no connection to the database is shared across the fork."""

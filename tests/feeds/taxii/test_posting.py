@@ -1,6 +1,7 @@
 """POST: what is stored, what is told, and what is too much."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.feeds.taxii.node import (
     Clock,
     Node,
     assert_error,
+    closing,
     ids,
     indicator,
     rows,
@@ -169,6 +171,22 @@ def test_it_serves_one_object(node: Node) -> None:
     assert node.ask(path.replace("--", "%2D%2D")).json() == node.ask(path).json()
     assert_error(node.ask(f"{OBJECTS}{indicator(3)['id']}/"), 404)
     assert_error(node.ask(path.replace(OBJECTS, f"/puente/collections/{HIDDEN}/objects/"), "reader"), 404)
+
+
+@rows("TX-102", "TX-79")
+def test_it_stores_once_what_many_post_at_a_time(node: Node) -> None:
+    def post(n: int) -> dict[str, int]:
+        with closing(Node(node.url, node.db, node.clock)) as client:
+            found: dict[str, int] = client.post(indicator(0), indicator(n)).json()
+            return found
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(post, range(1, 17)))
+
+    assert [answer["success_count"] for answer in answers] == [2] * 16
+    assert sorted(ids(node.ask(OBJECTS))) == sorted(indicator(n)["id"] for n in range(17))
+    dates = [record["date_added"] for record in node.ask(OBJECTS.replace("objects", "manifest")).json()["objects"]]
+    assert sorted(set(dates)) == dates
 
 
 # --- too much ----------------------------------------------------------------------------------------------------

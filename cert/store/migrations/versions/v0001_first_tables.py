@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("line", "log"),
         sqlite_with_rowid=False,
     )
+    op.create_index("current_page", "current", ["log", "number"], unique=False)
     op.create_table(
         "drafts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -258,7 +259,7 @@ def upgrade() -> None:
             ["target"],
             ["ids.n"],
         ),
-        sa.PrimaryKeyConstraint("target", "source"),
+        sa.PrimaryKeyConstraint("target", "source", "marking"),
         sqlite_with_rowid=False,
     )
     op.create_table(

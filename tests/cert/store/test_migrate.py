@@ -1,0 +1,116 @@
+"""The schema a database has, and what is said when it is another one."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+import feeds.store  # noqa: F401 its tables stand on the same MetaData
+from cert.errors import Missing
+from cert.store import migrate
+from cert.store.engine import Engine, open_db, reading, writing
+from cert.store.tables import metadata
+
+
+@pytest.fixture
+def empty(url: str) -> Iterator[Engine]:
+    db = open_db(url)
+    yield db
+    db.dispose()
+
+
+def become(db: Engine, revision: str) -> None:
+    with writing(db) as c:
+        c.execute(text("UPDATE alembic_version SET version_num = :n"), {"n": revision})
+
+
+def test_it_makes_exactly_the_tables_that_the_code_describes(empty: Engine) -> None:
+    migrate.upgrade(empty)
+
+    with reading(empty) as c:
+        assert compare_metadata(MigrationContext.configure(c), metadata) == []
+
+
+def test_it_makes_the_same_columns_and_keys_as_the_code_describes(empty: Engine, tmp_path: object) -> None:
+    """What Alembic does not compare: primary keys, and the order of columns, in which rows are inserted."""
+    migrate.upgrade(empty)
+    other = open_db(f"sqlite:///{tmp_path}/described.db")
+    metadata.create_all(other)
+
+    for name in metadata.tables:
+        for ask in ("get_pk_constraint", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
+            made, described = (_in_order(getattr(inspect(db), ask)(name)) for db in (empty, other))
+            assert made == described
+        made, described = ([column["name"] for column in inspect(db).get_columns(name)] for db in (empty, other))
+        assert made == described
+    other.dispose()
+
+
+def _in_order(found: object) -> list[str]:
+    return sorted(map(str, found if isinstance(found, list) else [found]))
+
+
+def test_it_changes_nothing_the_second_time(empty: Engine) -> None:
+    migrate.upgrade(empty)
+    migrate.upgrade(empty)
+
+    migrate.demand_current(empty)
+
+
+def test_it_lets_two_operators_begin_at_once(empty: Engine) -> None:
+    begin = threading.Barrier(2)
+
+    def upgrade() -> None:
+        begin.wait(30)
+        migrate.upgrade(empty)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(upgrade), pool.submit(upgrade)]:
+            done.result()
+
+    migrate.demand_current(empty)
+
+
+def test_it_refuses_an_empty_database_and_names_the_command(empty: Engine) -> None:
+    with pytest.raises(Missing, match="puente init"):
+        migrate.demand_current(empty)
+
+
+def test_it_refuses_a_newer_database_and_says_what_to_do(empty: Engine) -> None:
+    migrate.upgrade(empty)
+    become(empty, "9999")
+
+    with pytest.raises(Missing, match=r"newer version \(9999\)\. Run the Puente that wrote it"):
+        migrate.demand_current(empty)
+
+
+def test_it_leaves_a_newer_database_alone_when_told_to_upgrade(empty: Engine) -> None:
+    migrate.upgrade(empty)
+    become(empty, "9999")
+
+    with pytest.raises(Missing, match="newer version"):
+        migrate.upgrade(empty)
+
+
+def test_it_refuses_an_older_database_and_names_the_command(empty: Engine) -> None:
+    migrate.upgrade(empty)
+    with writing(empty) as c:
+        c.execute(text("DELETE FROM alembic_version"))
+
+    with pytest.raises(Missing, match="puente init"):
+        migrate.demand_current(empty)
+
+
+def test_it_keeps_nothing_of_an_upgrade_that_fails(empty: Engine) -> None:
+    """A table in the way stands for any fault in the middle: the database is as it was."""
+    with writing(empty) as c:
+        c.execute(text("CREATE TABLE set_aside (n INTEGER)"))
+
+    with pytest.raises(Exception, match="already exists"):
+        migrate.upgrade(empty)
+
+    assert inspect(empty).get_table_names() == ["set_aside"]

@@ -1,0 +1,160 @@
+"""Pages of a log: the right rows, and never a walk through all of it."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cert.stix import Micros, canonical, sha256
+from cert.store import log, pages, people
+from cert.store.engine import Connection, Engine, open_db, writing
+from cert.store.pages import EVERY, LAST, Span, Versions, Wanted
+from cert.store.tables import metadata
+
+BENCH = "bench:x"
+ALL = Span(0, 1_000, 1 << 20)
+FIRST = Versions(first=True)
+SECOND: Micros = 1_000_000
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_db(f"sqlite:///{tmp_path / 'node.db'}")
+    metadata.create_all(engine)
+    with writing(engine) as c:
+        org = people.add_organisation(
+            c,
+            name="Customs",
+            kind="agency",
+            nation="mx",
+            identity_id="identity--1",
+            default_handling="green",
+            ours=True,
+        )
+        log.create_log(c, BENCH, org.n)
+        log.create_log(c, "bench:other", org.n)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def c(db: Engine) -> Iterator[Connection]:
+    with writing(db) as connection:
+        yield connection
+
+
+def stix_id(n: int) -> str:
+    return f"tool--{uuid.UUID(int=n, version=4)}"
+
+
+def said(n: int, version: Micros | None, name: str = "") -> log.Statement:
+    stamps = (
+        {} if version is None else {"created": "2026-01-01T00:00:00Z", "modified": f"2026-01-01T00:00:{version:02}Z"}
+    )
+    body = canonical({"type": "tool", "id": stix_id(n), "name": name or f"{n}@{version}", **stamps})
+    return log.Statement(1, stix_id(n), version, sha256(body), body)
+
+
+def add(c: Connection, *statements: log.Statement, to: str = BENCH, now: Micros = 0) -> None:
+    assert {verdict.outcome for verdict in log.append(c, to, statements, now)} == {"stored"}
+
+
+def numbers(c: Connection, wanted: Wanted, span: Span = ALL) -> list[int]:
+    """The numbers on a page; the manifest must agree."""
+    page = pages.objects(c, BENCH, wanted, span)
+    listed = pages.manifest(c, BENCH, wanted, span)
+    assert (listed.added, listed.more, listed.position) == (page.added, page.more, page.position)
+    return page.numbers
+
+
+def test_it_reads_on_from_a_number(c: Connection) -> None:
+    add(c, *(said(n, 1) for n in range(7)))
+
+    page = pages.objects(c, BENCH, Wanted(), Span(2, 3, 1 << 20))
+
+    assert (page.numbers, page.more, page.position) == ([3, 4, 5], True, 5)
+    assert pages.objects(c, BENCH, Wanted(), Span(5, 3, 1 << 20)).numbers == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("versions", "found"),
+    [
+        (LAST, [2, 4, 6]),
+        (FIRST, [3, 4, 5]),
+        (EVERY, [1, 2, 3, 4, 5, 6]),
+        (Versions(exact=(2, 9)), [1]),
+        (Versions(exact=(2,), last=True, first=True), [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_it_chooses_by_version_and_not_by_arrival(c: Connection, versions: Versions, found: list[int]) -> None:
+    add(c, said(1, 2), said(1, 3), said(1, 1), said(2, 5), said(3, 1), said(3, 4))
+    add(c, said(1, 9), said(2, 1), to="bench:other")
+
+    assert numbers(c, Wanted(None, versions)) == found
+    assert numbers(c, Wanted((stix_id(1), stix_id(9)), versions)) == [n for n in found if n <= 3]
+
+
+def test_it_keeps_every_content_of_an_object_without_versions(c: Connection) -> None:
+    add(c, said(1, None, "one"), said(1, None, "two"), now=5)
+
+    assert numbers(c, Wanted()) == [1, 2]
+    assert numbers(c, Wanted((stix_id(1),), Versions(exact=(6,)))) == [2]
+
+
+def test_it_leaves_out_acts(c: Connection) -> None:
+    add(c, said(1, 1))
+    log.append_acts(c, BENCH, "recall", [{"names": "nothing"}], 0)
+
+    assert numbers(c, Wanted(None, EVERY)) == numbers(c, Wanted()) == [1]
+
+
+def test_it_ends_before_too_many_bytes_but_never_without_an_object(c: Connection) -> None:
+    add(c, said(1, 1, "x" * 500), *(said(n, 1) for n in range(2, 8)))
+
+    assert pages.objects(c, BENCH, Wanted(), Span(0, 100, 100)).numbers == [1]
+    assert len(pages.objects(c, BENCH, Wanted(), Span(1, 100, 500)).numbers) < 6
+
+
+def test_it_gives_way_after_a_stretch_without_a_match(c: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "SCAN", 4)
+    add(c, said(1, 1), *(said(1, n) for n in range(2, 12)), said(2, 1))
+
+    page = pages.objects(c, BENCH, Wanted(None, FIRST), ALL)
+    seen = list(page.numbers)
+    while page.more:
+        page = pages.objects(c, BENCH, Wanted(None, FIRST), Span(page.position, 1_000, 1 << 20))
+        seen += page.numbers
+
+    assert seen == [1, 12]
+    assert numbers(c, Wanted((stix_id(2),), FIRST)) == [12]
+
+
+def test_it_turns_a_date_into_a_number(c: Connection) -> None:
+    add(c, said(1, 1), said(2, 1), now=10 * SECOND)
+    add(c, said(3, 1), now=20 * SECOND)
+
+    assert [pages.number_at(c, BENCH, moment) for moment in (0, 10 * SECOND, 15 * SECOND, 30 * SECOND)] == [0, 1, 2, 3]
+
+
+def test_it_knows_what_a_log_holds(c: Connection) -> None:
+    add(c, said(1, 1))
+    add(c, said(2, 1), to="bench:other")
+
+    assert [pages.holds(c, BENCH, stix_id(n)) for n in (1, 2, 3)] == [True, False, False]
+
+
+IDS = (stix_id(1), stix_id(2))
+
+
+@pytest.mark.parametrize("ids", [None, IDS])
+@pytest.mark.parametrize("versions", [LAST, EVERY, FIRST, Versions(exact=(5,)), Versions(last=True, first=True)])
+def test_it_never_walks_through_the_whole_log(c: Connection, ids: tuple[str, ...] | None, versions: Versions) -> None:
+    found = pages._rows(BENCH, Wanted(ids, versions), Span(5, 10, 1 << 20))
+    sql = found.compile(c.engine, compile_kwargs={"literal_binds": True})
+
+    steps = [step[3] for step in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+
+    assert [step for step in steps if step.startswith("SCAN")] == []
+    assert [step for step in steps if "(log=?)" in step] == []
+    assert ("USE TEMP B-TREE FOR ORDER BY" in steps) == (ids is not None)  # a few lines are sorted, a log never
