@@ -67,7 +67,9 @@ def links(c: Connection, index: Index, viewer: Viewer, around: Sequence[Entry], 
         for incident in behind[entry.line] if entry.line is not None else ():
             if incident.line not in own and not sight.is_revoked(incident):
                 found.setdefault(incident.id, (incident, set()))[1].update(shared)
-    made = [Link(incident, _reasons(c, viewer, shared, mine, counts, language)) for incident, shared in found.values()]
+    asked_for = {key for _, shared in found.values() for key in shared}
+    said = {key: _reason(c, viewer, key, mine[key], counts, language) for key in asked_for}
+    made = [Link(incident, _rarest_first({said[key] for key in shared})) for incident, shared in found.values()]
     return sorted(made, key=lambda link: -(link.incident.version or 0))
 
 
@@ -84,23 +86,17 @@ def _mine(c: Connection, viewer: Viewer, around: Iterable[Entry]) -> dict[str, f
     }
 
 
-def _reasons(
-    c: Connection,
-    viewer: Viewer,
-    shared: Iterable[str],
-    mine: dict[str, frozenset[str]],
-    counts: dict[str, int],
-    language: str,
-) -> tuple[Reason, ...]:
-    made = set()
-    for key in shared:
-        documents = sum(counts.get(spelt, 0) for spelt in mine[key])
-        kind, _, value = key.partition(":")
-        if kind == "system":
-            ids = [spelt.removeprefix(keys.SYSTEM) for spelt in mine[key]]
-            value = systems.name_of(c, viewer, ids, language) or value
-        made.add(Reason(kind, value, documents))
-    return tuple(sorted(made, key=lambda reason: (reason.documents, reason.kind, reason.value)))
+def _reason(
+    c: Connection, viewer: Viewer, key: str, spelt: frozenset[str], counts: dict[str, int], language: str
+) -> Reason:
+    kind, _, value = key.partition(":")
+    if kind == "system":
+        value = systems.name_of(c, viewer, [one.removeprefix(keys.SYSTEM) for one in spelt], language) or value
+    return Reason(kind, value, sum(counts.get(one, 0) for one in spelt))
+
+
+def _rarest_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: (reason.documents, reason.kind, reason.value)))
 
 
 def incident_systems(c: Connection, viewer: Viewer, incident: Entry) -> list[Entry]:

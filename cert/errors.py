@@ -4,12 +4,21 @@ Everything Puente refuses is a `Refused`: a stable code for machines, a sentence
 and the data behind it. Nothing here knows a status code or a page; each edge maps the class to its own answer.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
+
+_BLANK = re.compile(r"%\((\w+)\)[sd]")
 
 
 def msgid(sentence: str) -> str:
     """The sentence itself: marks one that stands alone in the code, so that translators find it."""
     return sentence
+
+
+def filled(sentence: str, data: Mapping[str, Any]) -> str:
+    """The sentence with its blanks, such as `%(peer)s`, filled; what looks like a blank and is none stays as it is."""
+    return _BLANK.sub(lambda blank: str(data.get(blank[1], blank[0])), sentence)
 
 
 class Refused(Exception):
@@ -20,7 +29,7 @@ class Refused(Exception):
     """
 
     def __init__(self, code: str, sentence: str, **data: Any) -> None:
-        super().__init__(sentence % data if "%(" in sentence else sentence)
+        super().__init__(filled(sentence, data))
         self.code = code
         self.sentence = sentence
         self.data = data

@@ -16,7 +16,7 @@ from typing import IO
 from cert.errors import Conflict, Missing, NotFound, PeerUnreachable, Refused
 from cert.stix import Micros
 from cert.store import aside, log
-from cert.store.engine import Connection, Engine, OperationalError, database_file, reading, writing
+from cert.store.engine import Connection, DatabaseError, Engine, OperationalError, database_file, reading, writing
 from cert.store.log import BATCH, Entry
 
 LOG = logging.getLogger("puente.follow")
@@ -88,7 +88,9 @@ def _apply(db: Engine, follower: Follower, batch: Sequence[Entry], position: int
             log.move_cursor(c, follower.name, position, batch[-1].number)
     except (*TRY_AGAIN, Conflict, NotFound):
         raise
-    except Exception as fault:  # noqa: BLE001 anything may come, and the stream must go on: it is set aside in plain sight
+    except Exception as fault:  # anything may come, and the stream must go on: it is set aside in plain sight
+        if type(fault) is DatabaseError:
+            raise  # the file itself is damaged; what an entry does wrong has a class of its own
         if len(batch) == 1:
             _set_aside(db, follower, batch[0], position, fault, clock())
             return
@@ -99,7 +101,7 @@ def _apply(db: Engine, follower: Follower, batch: Sequence[Entry], position: int
 
 def _set_aside(db: Engine, follower: Follower, entry: Entry, position: int, fault: Exception, now: Micros) -> None:
     code = fault.code if isinstance(fault, Refused) else "unexpected"
-    sentence = fault.sentence if isinstance(fault, Refused) else f"Unexpected {type(fault).__name__}: see the log."
+    sentence = str(fault) if isinstance(fault, Refused) else f"Unexpected {type(fault).__name__}: see the log."
     if not isinstance(fault, Refused):
         LOG.error("%s: entry %d of %s set aside", follower.name, entry.number, follower.log, exc_info=fault)
     with writing(db) as c:
@@ -133,15 +135,23 @@ def run(db: Engine, tasks: Sequence[Task], stop: threading.Event, clock: Clock) 
 
 
 def _run_task(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> None:
+    try:
+        _take_turns(db, task, stop, clock)
+    finally:
+        stop.set()  # a thread that ends before its time ends the process: a supervisor sees that, and starts it anew
+
+
+def _take_turns(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> None:
     held = take_lock(db, task.name)
     while held is None:
         if stop.wait(1):
             return
         held = take_lock(db, task.name)
-    failures = 0
+    failures, well = 0, False  # `well`: it is written down that the task works, by this process
     with held:
         while not stop.is_set():
             worked, failures = _one_turn(db, task, failures, clock)
+            well = not failures and (well or _report(db, task.name, ok=True, sentence="", now=clock()))
             if not worked:
                 stop.wait(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else task.every_s)
 
@@ -153,7 +163,6 @@ def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[bool
         _report_fault(db, task, fault, failures, clock())
         return False, failures + 1
     if failures:
-        _report(db, task.name, ok=True, sentence="", now=clock())
         LOG.info("%s works again", task.name)
     return worked, 0
 
@@ -172,9 +181,12 @@ def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: 
     _report(db, task.name, ok=False, sentence=sentence, now=now)
 
 
-def _report(db: Engine, name: str, *, ok: bool, sentence: str, now: Micros) -> None:
+def _report(db: Engine, name: str, *, ok: bool, sentence: str, now: Micros) -> bool:
+    """Write down how a task does. Gives whether that could be written."""
     try:
         with writing(db) as c:
             aside.report(c, name, ok=ok, sentence=sentence, now=now)
     except OperationalError as fault:
         LOG.warning("%s: could not note its health: %s", name, fault)
+        return False
+    return True

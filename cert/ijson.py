@@ -15,6 +15,7 @@ from cert.errors import Refused
 WHOLE_MAX = 2**53 - 1
 """The largest whole number every JSON reader keeps exactly (RFC 7493, section 2.2)."""
 
+_MAYBE_DEEP = re.compile(rb"(?:[\[{][^\[\]{}]*+){200}")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | _ONLY_JSON
@@ -28,6 +29,8 @@ def parse_json(raw: bytes, *, max_depth: int = 64) -> Any:
     holds exactly, lone surrogates, NUL, and nesting deeper than `max_depth` (RFC 7493). The standard library's scanner
     with a hook for pairs is as fast as orjson here, and orjson alone cannot see that a name came twice.
     """
+    if _MAYBE_DEEP.search(raw):
+        _refuse_depth_beyond_the_stack(raw, max_depth)
     try:
         value = _STRICT.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as fault:
@@ -39,6 +42,14 @@ def parse_json(raw: bytes, *, max_depth: int = 64) -> Any:
         raise _too_deep(max_depth) from fault
     _refuse_hidden_faults(value, max_depth)
     return value
+
+
+def _refuse_depth_beyond_the_stack(raw: bytes, max_depth: int) -> None:
+    """orjson counts its depth; Python's scanner would go down until the stack ends, and cleaning up there may fail."""
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError as fault:
+        raise _too_deep(max_depth) from fault
 
 
 def canonical(obj: Any) -> bytes:

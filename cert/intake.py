@@ -89,7 +89,7 @@ def _judge(bench: Workbench, obj: Any, now: Micros) -> Checked | Outcome:
             raise Refused("identity", f"{bench.org.name} may not say who {checked.id} is. Leave that object out.")
     except Refused as refusal:
         claimed = obj.get("id") if isinstance(obj, dict) else None
-        return Outcome("refused", claimed if isinstance(claimed, str) else "", None, refusal.sentence)
+        return Outcome("refused", claimed if isinstance(claimed, str) else "", None, str(refusal))
     return checked
 
 

@@ -64,7 +64,7 @@ def _times(found: Survey) -> None:
         except Refused as fault:
             # `date` and the like may mean something else in a part we do not know; the schema judged the known ones.
             if fault.code == "no-such-day":
-                raise refusal(path, f"{path}: {fault.sentence}", fault.code) from fault
+                raise refusal(path, f"{path}: {fault}", fault.code) from fault
 
 
 def _order(obj: dict[str, Any], pair: tuple[str, str], *, strictly: bool) -> None:

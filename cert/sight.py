@@ -16,7 +16,7 @@ from cert.store.log import RECORD, Entry
 NOTHING = msgid("There is nothing here under that address, or it is not for you.")
 STEPS = 4
 MOST = 5_000
-"""How many objects are gathered around one incident at most; a page says so when it is reached."""
+"""How many objects are gathered around one incident at most: what a form files is far below it."""
 
 
 def handlings(c: Connection, entries: Sequence[Entry]) -> list[tuple[str, Organisation]]:
@@ -99,8 +99,12 @@ def versions(c: Connection, viewer: Viewer, newest: Entry, limit: int = 100) -> 
 
 
 def shared_systems(c: Connection, viewer: Viewer) -> list[Entry]:
-    """The shared systems of every nation that the viewer may see, by name."""
-    found = visible(c, viewer, current.of_type(c, RECORD, "infrastructure", MOST))
+    """The shared systems that the viewer may see, by name: what a CERT, an agency of ours or a peer states as one.
+
+    A feed states none: whatever label it puts on an object, it speaks for no nation.
+    """
+    nations = [org.n for org in people.all_organisations(c).values() if org.kind != "feed"]
+    found = visible(c, viewer, current.of_type(c, RECORD, "infrastructure", nations, MOST))
     systems = [entry for entry in found if extension.is_shared_system(entry.obj()) and not is_revoked(entry)]
     return sorted(systems, key=lambda entry: str(entry.obj().get("name", "")))
 

@@ -83,15 +83,16 @@ def type_of(identifier: str) -> str:
 def objects_of(document: Any) -> list[Any]:
     """The objects in a bundle, a TAXII envelope, a list, or the one object itself. `Refused` if there are none.
 
-    A bundle is only a wrapper and never an object of its own (SX-19). The objects are not checked here.
+    A bundle is only a wrapper and never an object of its own (SX-19). The objects are not checked here: the door
+    refuses one that is none, and lets the others in.
     """
     if isinstance(document, list):
         found = document
     elif isinstance(document, dict) and (document.get("type") == "bundle" or "type" not in document):
         found = document.get("objects", [])
     else:
-        found = [document]
-    if not isinstance(found, list) or not found or not all(isinstance(item, dict) for item in found):
+        found = [document] if isinstance(document, dict) else []
+    if not isinstance(found, list) or not found:
         raise Refused("no-objects", "There are no STIX objects here. Send a bundle, an envelope or a list.")
     return found
 

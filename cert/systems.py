@@ -36,7 +36,7 @@ def joins(c: Connection, viewer: Viewer, system: str) -> list[Join]:
 def _joining(c: Connection, system: str) -> Iterator[Entry]:
     """Everybody's live joins of a system, however many other objects refer to it."""
     beyond = 0
-    while lines := current.referrers(c, [system], sight.MOST, beyond=beyond):
+    while lines := current.referrers(c, [system], sight.MOST, beyond=beyond, kind="relationship"):
         yield from (e for e in current.by_line(c, RECORD, lines).values() if _other_end(e, system))
         beyond = lines[-1]
 

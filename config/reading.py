@@ -20,6 +20,7 @@ from cert.errors import Missing, Refused
 from config.settings import Peer, Settings, allowed
 
 PREFIX = "PUENTE_"
+EXAMPLE = "config/nodes/node.example.toml"
 NOT_SETTINGS = frozenset({"PUENTE_SETTINGS"})
 """Variables with our prefix that are no settings: this one names the settings file."""
 
@@ -70,7 +71,7 @@ def _in_file(path: Path) -> dict[str, Said]:
     except OSError as fault:
         raise Missing(
             "settings-file",
-            f"The settings file {path} cannot be read ({fault.strerror}). `puente init` makes one.",
+            f"The settings file {path} cannot be read ({fault.strerror}). Copy {EXAMPLE}, and fill it in.",
             path=path,
         ) from fault
     except ValueError as fault:

@@ -148,7 +148,7 @@ def _answer(db: Engine, ours: Nation, event: Event, at: Micros) -> None:
 
 
 def _incidents(c: Connection) -> list[Entry]:
-    return current.of_type(c, RECORD, "incident", 100)
+    return current.of_type(c, RECORD, "incident", list(people.all_organisations(c)), 100)
 
 
 def _release(db: Engine, releaser: Viewer, peer: store.Peer, root_id: str, at: Micros) -> None:

@@ -27,7 +27,7 @@ def admit(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
                 ours.demand_not_forged(checked, said)
                 good.append((entry, said))
             except Refused as refusal:
-                _put_aside(c, peer, entry, refusal.code, refusal.sentence, now)
+                _put_aside(c, peer, entry, refusal.code, str(refusal), now)
         for (entry, _), verdict in zip(good, log.append(c, RECORD, [said for _, said in good], now), strict=True):
             if verdict.outcome in {"conflict", "refused"}:
                 reason = verdict.sentence or f"He sent this version before with other {', '.join(verdict.differs)}."

@@ -182,7 +182,10 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _status(code: int) -> str:
     if code in {401, 403}:
-        return f"it refuses our account (HTTP {code}). Ask him for a new one and run `puente peer add` again."
+        return (
+            f"it refuses our account (HTTP {code}). "
+            "Ask its operators for the password, and put it into the file that password_file names."
+        )
     return f"it answers HTTP {code}."
 
 

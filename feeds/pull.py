@@ -17,9 +17,11 @@ from feeds import store
 from feeds.line import Line, Page
 from feeds.store import Peer
 
+PAGES = 20  # after so many a process looks whether it should stop; the next turn goes on from what is mirrored
+
 
 def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> bool:
-    """Fetch and mirror everything a peer has for us. Gives whether there was anything.
+    """Fetch and mirror what a peer has for us, at most `PAGES` pages a turn. Gives whether there was anything.
 
     Raises `PeerUnreachable`, after keeping what came whole, if he does not answer or his log has a gap.
     """
@@ -27,7 +29,9 @@ def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> boo
         since = store.mirrored_until(c, peer.name)
     page = line.page(since, "")
     anything = bool(page.objects)
-    while page.objects:
+    for _ in range(PAGES):
+        if not page.objects:
+            break
         _mirror(db, peer, page, clock())
         if not page.next:
             break

@@ -46,7 +46,7 @@ def gate(level: str, origin: Organisation, terms: Terms, peer_org: int) -> str |
         return "theirs"
     if level == access.UNKNOWN:
         return "unknown-marking"
-    if _rank(level) > _rank(terms.carries):
+    if level == "red" or _rank(level) > _rank(terms.carries):  # RED is for people who are named, and never crosses
         return "handling"
     if not origin.ours and _rank(level) > _rank("green"):
         return "not-ours"
@@ -78,10 +78,13 @@ def _named(entry: Entry) -> tuple[int, str, Micros | None, str]:
 def gates(c: Connection, peer: Peer, entries: Sequence[Entry]) -> list[str | None]:
     """The gate's answer for each entry of the record, in order; "there" for what the peer has already."""
     gone = current.contents(c, peer.outbound, [entry.id for entry in entries])
-    return [
-        rule or _already(entry, gone.get((entry.id, entry.version), []))
-        for entry, rule in zip(entries, _rules(c, peer, entries), strict=True)
-    ]
+    judged: list[str | None] = []
+    for entry, rule in zip(entries, _rules(c, peer, entries), strict=True):
+        said = gone.setdefault((entry.id, entry.version), [])
+        judged.append(rule or _already(entry, said))
+        if judged[-1] is None:
+            said.append((entry.origin, entry.digest))  # what goes first is what the next is compared with
+    return judged
 
 
 def _rules(c: Connection, peer: Peer, entries: Sequence[Entry]) -> list[str | None]:

@@ -5,7 +5,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table, Text, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy import Integer as Number
 
 from cert.errors import Conflict, NotFound
@@ -36,6 +49,7 @@ held = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),  # of the entry in the record
     Column("rule", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
+    Index("held_number", "number", "peer"),
 )
 statuses = Table(
     "statuses",

@@ -7,7 +7,6 @@
 A node is made once and its folder copied for each test: passwords are hashed slowly on purpose.
 """
 
-import itertools
 import re
 import shutil
 import uuid
@@ -128,7 +127,6 @@ class Node:
     db: Engine
     clock: Clock = field(default_factory=Clock)
     opened: list[Embedded] = field(default_factory=list)
-    draft_ids: Iterator[int] = field(default_factory=itertools.count)
 
     def viewer(self, login: str) -> Viewer:
         with reading(self.db) as c:

@@ -74,6 +74,7 @@ def blueprint(portal: Portal) -> Blueprint:
             levels = sight.handlings(c, around)
             head = rows.head(c, entry)
             size = len(orjson.dumps(export.bundle(c, who, entry)))
+        acts.note(portal.db, "read", who.login, portal.clock(), id=entry.id)
         objects = [
             {"id": e.id, "type": stix_type(e), "name": names[e.id], "handling": level, "body": e.obj()}
             for e, (level, _) in zip(around, levels, strict=True)

@@ -10,7 +10,7 @@ import re
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
-from cert.errors import Refused
+from cert.errors import Refused, filled
 
 RSIT_TAG = re.compile(r'^rsit:([a-z-]+)(?:="([a-z0-9-]+)")?$')
 
@@ -235,5 +235,4 @@ def confidence_name(confidence: int) -> str:
 
 def sentence(refused: Refused) -> str:
     """What a refusal tells the reader, in his language: its sentence is the message id, its data fill the blanks."""
-    translated = str(gettext(refused.sentence))
-    return translated % refused.data if "%(" in refused.sentence else translated
+    return filled(str(gettext(refused.sentence)), refused.data)

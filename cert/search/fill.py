@@ -25,17 +25,18 @@ def fill(db: Engine, index: Index) -> Callable[[Sequence[Entry]], None]:
     """What the follower `search` does with a batch of the record: index its lines as they are now."""
 
     def write(batch: Sequence[Entry]) -> None:
-        with reading(db) as c:
-            _write(c, index, {entry.line for entry in batch if entry.line is not None})
-            definitions = [entry.id for entry in batch if stix.type_of(entry.id) == "marking-definition"]
-            for lines in _marked(c, definitions, batch[-1].number):
-                _write(c, index, lines)
+        _write(db, index, {entry.line for entry in batch if entry.line is not None})
+        definitions = [entry.id for entry in batch if stix.type_of(entry.id) == "marking-definition"]
+        for lines in _marked(db, definitions, batch[-1].number):
+            _write(db, index, lines)
 
     return write
 
 
-def _write(c: Connection, index: Index, lines: Set[int]) -> None:
-    docs = list(documents(c, lines))
+def _write(db: Engine, index: Index, lines: Set[int]) -> None:
+    """Read, then write: no transaction stays open while the index commits."""
+    with reading(db) as c:
+        docs = list(documents(c, lines))
     index.write(docs, delete=sorted(lines - {doc.line for doc in docs}))
 
 
@@ -47,10 +48,14 @@ def documents(c: Connection, lines: Iterable[int]) -> Iterator[Document]:
         yield document(entry, access.audience(level, origin), origin.nation, level)
 
 
-def _marked(c: Connection, definitions: Sequence[str], upto: int) -> Iterator[Set[int]]:
+def _marked(db: Engine, definitions: Sequence[str], upto: int) -> Iterator[Set[int]]:
     """The lines that carry one of these markings, a step at a time; those written after `upto` have their turn yet."""
     beyond = 0
-    while lines := current.referrers(c, definitions, RELABEL, marking=True, beyond=beyond):
-        held = current.by_line(c, RECORD, lines)
+    while True:
+        with reading(db) as c:
+            lines = current.referrers(c, definitions, RELABEL, marking=True, beyond=beyond)
+            held = current.by_line(c, RECORD, lines)
+        if not lines:
+            return
         yield {line for line, entry in held.items() if entry.number <= upto}
         beyond = lines[-1]

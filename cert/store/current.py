@@ -1,8 +1,8 @@
 """What is current: the newest version of each line of a log, and who refers to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, FromClause, Select, select
 
 from cert.stix import Micros
 from cert.store.engine import Connection, among
@@ -29,11 +29,11 @@ def by_line(c: Connection, log: str, line_numbers: Iterable[int]) -> dict[int, E
 
 
 def referrers(
-    c: Connection, stix_ids: Iterable[str], limit: int, *, marking: bool = False, beyond: int = 0
+    c: Connection, stix_ids: Iterable[str], limit: int, *, marking: bool = False, beyond: int = 0, kind: str = ""
 ) -> list[int]:
     """The lines of the record that refer to one of these ids (as their marking, if asked), rising, at most `limit`.
 
-    `beyond` is the line where the last page ended.
+    `beyond` is the line where the last page ended; with `kind`, only lines of that STIX type are given.
     """
     wanted = list(stix_ids)
     if not wanted:
@@ -45,6 +45,10 @@ def referrers(
         .order_by(refs.c.source)
         .limit(limit)
     )
+    if kind:
+        named = ids.alias()
+        found = found.join(lines, lines.c.n == refs.c.source).join(named, named.c.n == lines.c.id_n)
+        found = found.where(*_is_type(named, kind))
     return list(c.execute(found).scalars())
 
 
@@ -58,6 +62,15 @@ def version(c: Connection, log: str, origin: int, stix_id: str, at: Micros | Non
         .limit(1)
     )
     return next(iter(read_entries(c, found)), None)
+
+
+def same_versions(c: Connection, log: str, others: Sequence[Entry]) -> list[Entry]:
+    """The entries of a log that hold the same versions of the same lines as these entries of another, by number."""
+    wanted = {(entry.line, entry.version) for entry in others}
+    lines_of = [entry.line for entry in others if entry.line is not None]
+    found = ENTRIES.where(entries.c.log + 0 == log_number(log), among(entries.c.line, lines_of))
+    held = read_entries(c, found.order_by(entries.c.number))
+    return [entry for entry in held if (entry.line, entry.version) in wanted]
 
 
 def versions(c: Connection, log: str, line: int, limit: int) -> list[Entry]:
@@ -87,11 +100,19 @@ def contents(
     return held
 
 
-def of_type(c: Connection, log: str, kind: str, limit: int) -> list[Entry]:
-    """The newest entry of each line of one STIX type, by id: for types of which a node holds few."""
-    between = ids.c.stix_id > f"{kind}--", ids.c.stix_id < f"{kind}-."
-    found = _current(log).where(current.c.line.in_(select(lines.c.n).join(ids).where(*between)))
+def of_type(c: Connection, log: str, kind: str, origins: Collection[int], limit: int) -> list[Entry]:
+    """The newest entry of each line of one STIX type that one of `origins` states, by id.
+
+    For a type of which these organisations state few.
+    """
+    stated = select(lines.c.n).join(ids).where(*_is_type(ids, kind), lines.c.origin.in_(origins))
+    found = _current(log).where(current.c.line.in_(stated))
     return read_entries(c, found.order_by(ids.c.stix_id).limit(limit))
+
+
+def _is_type(named: FromClause, kind: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That an id is of one STIX type, as a range of the index on ids."""
+    return named.c.stix_id > f"{kind}--", named.c.stix_id < f"{kind}-."
 
 
 def _current(log: str) -> Select[tuple[object, ...]]:

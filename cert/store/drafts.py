@@ -71,7 +71,7 @@ def mark_filed(c: Connection, draft_id: str, person: int, incident_id: str) -> N
     row = c.execute(select(drafts.c.incident_id).where(mine)).first()
     if row is not None:
         _demand_open(row.incident_id)
-    c.execute(update(drafts).where(mine).values(incident_id=incident_id))
+    c.execute(update(drafts).where(mine).values(incident_id=incident_id, form="{}"))  # the record has the text now
 
 
 def _demand_open(became: str | None) -> None:

@@ -224,7 +224,7 @@ def _version_objection(texts: Bodies, newest: Held, said: Statement) -> Verdict 
     held, new = texts.obj(newest.body), orjson.loads(said.body)
     older, newer = (held, new) if (newest.version or 0) < (said.version or 0) else (new, held)
     problem = stix.next_version_problem(older, newer)
-    return Verdict("refused", newest.number, sentence=problem.sentence) if problem else None
+    return Verdict("refused", newest.number, sentence=str(problem)) if problem else None
 
 
 def _same_content(versions: list[Held], said: Statement) -> int | None:

@@ -90,7 +90,7 @@ def count_failure(c: Connection, who: list[str], now: Micros) -> None:
 
 
 def _free(who: str) -> int:
-    return FREE_FAILURES_FROM if who.startswith("from:") else FREE_FAILURES
+    return FREE_FAILURES_FROM if "from:" in who else FREE_FAILURES
 
 
 def forget_failures(c: Connection, who: list[str]) -> None:

@@ -152,7 +152,11 @@ def peer() -> None:
 @click.option("--name", required=True, help="What the peer's CERT is called.")
 @click.option("--identity", required=True, metavar="ID", help="The STIX id under which it writes.")
 @click.option(
-    "--carries", type=LEVEL, default="amber", show_default=True, help="The strictest handling that may cross to it."
+    "--carries",
+    type=click.Choice(LEVELS[:-1]),  # RED never crosses
+    default="amber",
+    show_default=True,
+    help="The strictest handling that may cross to it.",
 )
 @click.option(
     "--secret-file", type=SECRET, help="A file with the password to give the peer; else one is made and shown."

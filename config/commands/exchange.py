@@ -11,12 +11,12 @@ import click
 import orjson
 
 from cert import access, acts, export, intake, sight, stix
-from cert.access import LEVELS
+from cert.access import LEVELS, Viewer
 from cert.errors import Refused
 from cert.follow import now_us
 from cert.intake import Outcome
-from cert.store import log
-from cert.store.engine import Connection, reading, writing
+from cert.store import current, log
+from cert.store.engine import Engine, reading, writing
 from cert.store.log import BATCH, RECORD, Entry
 from config.commands.shared import AS, JSON, database_of, say, settings_of, viewer_named
 from config.node import IMPORT
@@ -116,14 +116,15 @@ def release(
         roots = [sight.statements(c, viewer, ref)[0] for ref in refs]
         previews = [gate.preview(c, viewer, there, root) for root in roots]
     ready = sum(len(p.sent) for p in previews)
-    if not yes and not workbench and not click.confirm(f"Release {ready} objects to {peer}?", err=True):
+    what = f"everything at the workbench {workbench}" if workbench else f"{ready} objects"
+    if not yes and not click.confirm(f"Release {what} to {peer}?", err=True):
         raise SystemExit(1)
     counts = {"sent": 0, "held": 0, "there": 0}
     for seen in previews:
         gate.release(db, viewer, there, seen.root.id, seen.digest, now_us())
         for name in counts:
             counts[name] += len(getattr(seen, name))
-    for entries in _deposited(db, workbench) if workbench else ():
+    for entries in _deposited(db, viewer, workbench) if workbench else ():
         with writing(db) as c:
             rules = gate.gates(c, there, entries)
             gate.append_act(
@@ -136,21 +137,17 @@ def release(
     say(as_json, counts, f"{counts['sent']} go, {counts['held']} are held, {counts['there']} are there already.")
 
 
-def _deposited(db: Any, workbench: str) -> Iterator[list[Entry]]:
-    """What the record holds from the owner of a workbench, a batch at a time."""
+def _deposited(db: Engine, viewer: Viewer, workbench: str) -> Iterator[list[Entry]]:
+    """What the record holds of what was deposited at a workbench, version by version, a batch at a time."""
     with reading(db) as c:
-        owner = intake.workbench(c, intake.WORKBENCH + workbench).org.n
-        last = log.head(c, RECORD)
+        bench = intake.workbench(c, intake.WORKBENCH + workbench)
+        last = log.head(c, bench.log)
     number = 0
     while number < last:
         with reading(db) as c:
-            batch = _batch(c, number)
-        number = batch[-1].number
-        yield [entry for entry in batch if entry.origin == owner and entry.line is not None]
-
-
-def _batch(c: Connection, number: int) -> list[Entry]:
-    return log.after(c, RECORD, number, BATCH)
+            batch = log.after(c, bench.log, number, BATCH)
+            number = batch[-1].number
+            yield sight.visible(c, viewer, current.same_versions(c, RECORD, batch))
 
 
 @click.command("export")

@@ -62,7 +62,7 @@ def _from_http(error: HTTPException) -> Response:
 
 def _from_refused(refusal: Refused) -> Response:
     status = next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
-    return _error(status, refusal.code, refusal.sentence, {})
+    return _error(status, refusal.code, str(refusal), {})
 
 
 def _from_database(fault: OperationalError) -> Response:

@@ -163,3 +163,11 @@ def test_anything_it_answers_with_an_object_or_a_refusal(object_type: str, name:
     except Refused:
         return
     assert isinstance(checked, Checked)
+
+
+@pytest.mark.parametrize("odd", ["%(a)s", "100 %", "%(property)s", "%", "%%(x)d"])
+def test_it_refuses_in_words_even_where_the_sender_wrote_what_looks_like_a_blank(odd: str) -> None:
+    broken = {**MINIMAL["vulnerability"], "external_references": [{"source_name": "cve", "external_id": odd}]}
+
+    with pytest.raises(Refused):
+        check(broken, NOW)

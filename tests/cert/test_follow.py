@@ -266,6 +266,23 @@ def test_it_reports_a_task_that_fails_and_goes_on_when_it_works_again(
     ]
 
 
+def test_it_forgets_the_fault_of_an_earlier_process_once_the_task_works(db: Engine) -> None:
+    with writing(db) as c:
+        aside.report(c, "pull:us", ok=False, sentence="nothing answers there.", now=1)
+    stop = threading.Event()
+    turns = iter([False, False])
+
+    def turn() -> bool:
+        if next(turns, None) is None:
+            stop.set()
+        return False
+
+    follow.run(db, [Task("pull:us", turn, every_s=0.01)], stop, Clock())
+
+    with reading(db) as c:
+        assert [(one.ok, one.sentence) for one in aside.all_health(c)] == [(True, "")]
+
+
 def test_it_lets_one_task_fail_beside_another(db: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "RETRY_S", (0.01,))
     stop = threading.Event()

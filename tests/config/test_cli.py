@@ -196,11 +196,26 @@ def test_it_releases_a_workbench_and_holds_what_may_not_go(mx: Node, puente: Pue
     mx.deposit(indicator(1, object_marking_refs=marked("green")), indicator(2, object_marking_refs=marked("red")))
     mx.settle()
 
-    report = json.loads(puente("release", "us", "--workbench", "import", "--by", "ana", "--json").stdout)
+    report = json.loads(puente("release", "us", "--workbench", "import", "--by", "ana", "--yes", "--json").stdout)
 
     assert report == {"sent": 1, "held": 1, "there": 0}
     mx.cross()
     assert [obj["id"] for obj in mx.sent()] == [made_id("indicator", 1)]
+
+
+def test_it_releases_of_a_workbench_what_was_deposited_there_and_nothing_else_of_its_owner(
+    mx: Node, puente: Puente
+) -> None:
+    assert_says(puente("collection", "add", "ours", "--org", MX.name), DONE)
+    mx.say(incident(1, object_marking_refs=marked("green")))
+    mx.deposit(indicator(2, object_marking_refs=marked("green")), bench="ours")
+    mx.settle()
+
+    assert_says(puente("release", "us", "--workbench", "ours", "--by", "ana", input="n\n"), NOT_DONE)
+    assert_says(puente("release", "us", "--workbench", "ours", "--by", "ana", input="y\n"), DONE, "1 go")
+
+    mx.cross()
+    assert [obj["id"] for obj in mx.sent()] == [made_id("indicator", 2)]
 
 
 # --- people and machines -----------------------------------------------------------------------------------------

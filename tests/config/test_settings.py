@@ -145,8 +145,8 @@ def test_it_says_where_a_file_is_no_toml(write: Write) -> None:
     assert "line 1" in refusal(write("nation = mx\n"))
 
 
-def test_it_says_which_command_makes_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="puente init"):
+def test_it_says_what_to_copy_where_the_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match=r"Copy config/nodes/node\.example\.toml"):
         load(tmp_path / "none.toml", {})
 
 

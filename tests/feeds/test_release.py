@@ -35,7 +35,7 @@ def expected(level: str, origin: Organisation, carries: str) -> str | None:
         return "theirs"
     if level == UNKNOWN:
         return "unknown-marking"
-    if (level, carries) in {(lv, c) for c, lv in itertools.combinations(LEVELS, 2)}:
+    if level == "red" or (level, carries) in {(lv, c) for c, lv in itertools.combinations(LEVELS, 2)}:
         return "handling"
     if origin in {OTHER, FEED} and level not in {"clear", "green"}:
         return "not-ours"
@@ -265,6 +265,14 @@ def test_it_holds_other_content_of_another_source_under_the_same_version(mx: Nod
     with reading(mx.db) as c:
         both = mx.newest(EVENT)
         assert sorted(map(str, release.gates(c, mx.peer, both))) == ["other-content", "there"]
+
+
+def test_it_sends_one_of_two_contents_that_are_released_together(mx: Node) -> None:
+    mx.say(incident(1, object_marking_refs=marked("green")))
+    mx.say(incident(1, name="otro", object_marking_refs=marked("green")), org=MX.agencies[0])
+
+    with reading(mx.db) as c:
+        assert release.gates(c, mx.peer, mx.newest(EVENT)) == [None, "other-content"]
 
 
 # --- between the act and the border ------------------------------------------------------------------------------

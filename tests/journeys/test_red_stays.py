@@ -15,7 +15,7 @@ WORDS = "accesos fuera de horario"
 
 def red_id(both: Nations) -> str:
     with reading(both.db("mx")) as c:
-        entries = current.of_type(c, RECORD, "incident", 100)
+        entries = current.of_type(c, RECORD, "incident", range(100), 100)
     return next(entry.id for entry in entries if entry.obj()["name"] == RED.title)
 
 

@@ -110,7 +110,7 @@ def test_it_lists_one_type_and_no_other_that_begins_alike(store: Engine, kind: s
     put(store, said(incident(1)), said(indicator(2)))
 
     with reading(store) as c:
-        assert {entry.id.partition("--")[0] for entry in current.of_type(c, "record", kind, 9)} <= {kind}
+        assert {entry.id.partition("--")[0] for entry in current.of_type(c, "record", kind, range(9), 9)} <= {kind}
 
 
 def test_it_writes_references_of_the_record_only(store: Engine) -> None:

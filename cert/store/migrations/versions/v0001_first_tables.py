@@ -236,6 +236,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("peer", "number"),
     )
+    op.create_index("held_number", "held", ["number", "peer"], unique=False)
     op.create_table(
         "mirrors",
         sa.Column("peer", sa.Text(), nullable=False),
