@@ -66,7 +66,10 @@ def init(path: Path, identity: str) -> None:
     made = node.init(settings, now_us(), identity)
     click.echo(f"The node of {settings.name} {'is made' if made else 'was there and is up to date'}: {settings.data}")
     if made:
-        click.echo("Next: `puente user add LOGIN`, then `puente serve portal`, `puente work` and `puente border`.")
+        click.echo(
+            "Next: `puente user add LOGIN` and `puente peer add NATION`, then the four processes, each on its own:"
+        )
+        click.echo("`puente serve portal`, `puente serve taxii`, `puente work`, `puente border`.")
 
 
 @main.group()

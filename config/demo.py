@@ -22,15 +22,14 @@ def run(folder: Path, *, fresh: bool) -> None:
     started = time.monotonic()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as Ctrl-C: what has been started is stopped
+    for port in pair.USUAL_PORTS:
+        processes.demand_free("127.0.0.1", port)  # before anything is removed: it may be another demo that listens
     if fresh and folder.exists():
         shutil.rmtree(folder)
     if not pair.is_made(folder):
         click.echo("Making two nations and their history …")
         pair.make(folder)
     both = pair.sides(folder)
-    for side in both.values():
-        processes.demand_free(side.settings.portal_host, side.settings.portal_port)
-        processes.demand_free(side.settings.taxii_host, side.settings.taxii_port)
     with _running(folder) as running:
         processes.wait(lambda: all(pair.is_up(side) for side in both.values()), running, folder)
         if pair.answers_wait(folder):

@@ -40,7 +40,7 @@ def init(settings: Settings, now: Micros, identity_id: str = "") -> bool:
 
     Brings an older database up to date. Gives whether the node is new.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else on this machine reads the record
     make_secret(settings.secret_key_file)
     db = open_db(settings.database)
     migrate.upgrade(db)

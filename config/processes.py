@@ -87,5 +87,7 @@ def demand_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as fault:
             raise Refused(
-                "port", f"Nothing can listen on {host}:{port}: {fault.strerror}. Stop what does, or change the setting."
+                "port",
+                f"Nothing can listen on {host}:{port}: {fault.strerror}. "
+                "Stop what listens there (a demo stops with Ctrl-C), or change the port.",
             ) from fault

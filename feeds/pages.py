@@ -1,6 +1,7 @@
 """The pages of the exchange: what a release would send, what is held, and who has an incident."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from feeds.release import Preview
 from feeds.store import Peer
 
 PAGE = 50
+LOOKS, LOOK_S = 20, 0.05
 MOST_HELD = 500  # that are counted
 LATE: Micros = 5_000_000  # what was released should have left by then
 WHOLE = re.compile("[0-9]{1,18}")
@@ -54,6 +56,7 @@ def blueprints(portal: Portal) -> tuple[Blueprint, ...]:
         except Conflict as conflict:
             return _draw(portal, ref, nation, words.sentence(conflict)), 409
         acts.note(portal.db, "release", who.login, portal.clock(), peer=peer.name, id=root.id, objects=len(done.sent))
+        _wait_for_the_border(portal.db, peer)
         name = words.nation_name(nation)
         said = ngettext(
             "Released to %(name)s: one object.", "Released to %(name)s: %(num)d objects.", len(done.sent), name=name
@@ -73,6 +76,17 @@ def blueprints(portal: Portal) -> tuple[Blueprint, ...]:
         return render_template("held.html", held=drawn, older=older, newer=url_for("held.show") if before else None)
 
     return release_pages, held_pages
+
+
+def _wait_for_the_border(db: Engine, peer: Peer) -> None:
+    """Give the border process a moment, so that the next page can say what has gone; it goes without us, too."""
+    with reading(db) as c:
+        goal = log.head(c, RECORD)
+    for _ in range(LOOKS):
+        with reading(db) as c:
+            if log.cursor(c, f"release:{peer.name}") >= goal:
+                return
+        time.sleep(LOOK_S)
 
 
 def choices(c: Connection) -> list[PeerChoice]:

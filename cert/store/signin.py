@@ -140,8 +140,8 @@ def grant(c: Connection, account_name: str, alias: str, *, can_read: bool, can_w
     account_n = c.execute(select(accounts.c.n).where(accounts.c.name == account_name)).scalar_one_or_none()
     collection_id = c.execute(select(collections.c.id).where(collections.c.alias == alias)).scalar_one_or_none()
     if account_n is None or collection_id is None:
-        missing = f"machine account named {account_name}" if account_n is None else f"collection named {alias}"
-        raise NotFound("grant", f"There is no {missing}. `puente account add` and `puente collection add` make them.")
+        kind, name = ("account", account_name) if account_n is None else ("collection", alias)
+        raise NotFound("grant", f"There is no {kind} named {name}. `puente {kind} add {name}` makes it.")
     c.execute(delete(rights).where(rights.c.account == account_n, rights.c.collection == collection_id))
     values = {"can_read": can_read, "can_write": can_write}
     c.execute(insert(rights).values(account=account_n, collection=collection_id, **values))

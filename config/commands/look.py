@@ -1,20 +1,22 @@
 """Commands that only look: search and check."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cert import extension, sight, stix
+from cert import extension, follow, sight, stix
 from cert.errors import Missing
 from cert.intake import WORKBENCH
 from cert.search import fill
 from cert.search.query import parse
 from cert.store import aside, current, log, people
-from cert.store.engine import Connection, reading
+from cert.store.engine import Connection, Engine, reading
 from cert.store.log import RECORD, Entry
 from config import node, wiring
 from config.commands.shared import AS, JSON, say, settings_of, viewer_named
+from config.reading import secret_in
 from config.settings import Settings
 from feeds import store
 
@@ -64,8 +66,9 @@ def check(path: Path, as_json: bool) -> None:
     settings = settings_of(path)
     db = node.database(settings)
     with reading(db) as c:
-        report = _report(c, settings)
-    lines = [f"log {name}: {head} entries" for name, head in report["logs"].items()]
+        report = _report(db, c, settings)
+    lines = [f"we are {report['identity']}"]
+    lines += [f"log {name}: {head} entries" for name, head in report["logs"].items()]
     lines += [f"{name} is {count} entries behind" for name, count in report["behind"].items() if count]
     lines += [f"{report['held']} entries are held back from peers", f"{report['documents']} documents are indexed"]
     lines += [f"set aside: {one['log']} {one['number']} {one['id']}: {one['reason']}" for one in report["set_aside"]]
@@ -75,7 +78,7 @@ def check(path: Path, as_json: bool) -> None:
         raise SystemExit(ATTENTION)
 
 
-def _report(c: Connection, settings: Settings) -> dict[str, Any]:
+def _report(db: Engine, c: Connection, settings: Settings) -> dict[str, Any]:
     """What there is, how far each follower is behind, and whatever a person should look at."""
     logs = {name: log.head(c, name) for name in log.names(c)}
     followed = {f"intake:{name.removeprefix(WORKBENCH)}": name for name in logs if name.startswith(WORKBENCH)}
@@ -88,18 +91,22 @@ def _report(c: Connection, settings: Settings) -> dict[str, Any]:
     ]
     problems += [f"{part.name}: {part.sentence}" for part in aside.all_health(c) if not part.ok]
     problems += [f"{count} entries are set aside by {name}." for name, count in sorted(aside.count_aside(c).items())]
+    problems += [str(fault) for there in settings.peers.values() if (fault := _fault_of(there.password_file))]
     documents = 0
     try:
         index = wiring.index_of(settings)()
         documents, followed[fill.cursor_name(index)] = index.count(), RECORD
     except Missing as fault:
         problems.append(str(fault))
+    behind = {
+        name.partition(":")[0] if name.startswith("search:") else name: logs[of] - log.cursor(c, name)
+        for name, of in followed.items()
+    }
+    problems += [f"Nobody works on {name}. Start `puente {_process(name)}`." for name in _idle(db, behind)]
     return {
+        "identity": people.our_cert(c).identity_id,
         "logs": logs,
-        "behind": {
-            name.partition(":")[0] if name.startswith("search:") else name: logs[of] - log.cursor(c, name)
-            for name, of in followed.items()
-        },
+        "behind": behind,
         "set_aside": [
             {"follower": one.follower, "log": one.log, "number": one.number, "id": one.stix_id, "reason": one.sentence}
             for one in aside.all_aside(c, SHOWN)
@@ -108,6 +115,29 @@ def _report(c: Connection, settings: Settings) -> dict[str, Any]:
         "documents": documents,
         "problems": problems,
     }
+
+
+def _fault_of(secret_file: Path) -> Missing | None:
+    try:
+        secret_in(secret_file)
+    except Missing as fault:
+        return fault
+    return None
+
+
+def _idle(db: Engine, behind: Mapping[str, int]) -> list[str]:
+    """The followers that are behind while no process holds their lock."""
+    idle = []
+    for name in (name for name, count in behind.items() if count):
+        lock = follow.take_lock(db, "intake" if name.startswith("intake:") else name)
+        if lock is not None:
+            lock.close()
+            idle.append(name)
+    return idle
+
+
+def _process(follower: str) -> str:
+    return "border" if follower.startswith(("release:", "admit:")) else "work"
 
 
 COMMANDS = (search, check)
