@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cert.store import log, people
-from cert.store.engine import Engine, open_db, writing
+from cert.store.engine import Connection, Engine, open_db, writing
 from cert.store.tables import metadata
-from tests.cert.store.statements import CERT, CUSTOMS, LOGS
+from tests.cert.store.statements import CERT, CUSTOMS, LOGS, person
 
 ENGINES = ("sqlite",)
 """A second engine is one more word here and one more case in `url`."""
@@ -36,3 +36,16 @@ def store(url: str) -> Iterator[Engine]:
             log.create_log(c, log_name, CERT)
     yield db
     db.dispose()
+
+
+@pytest.fixture
+def c(store: Engine) -> Iterator[Connection]:
+    """A write transaction on it."""
+    with writing(store) as connection:
+        yield connection
+
+
+@pytest.fixture
+def ana(c: Connection) -> int:
+    """The number of a person in it."""
+    return person(c, "ana")

@@ -1,26 +1,13 @@
 """Drafts belong to one person and are filed once; numbers of incidents are unique."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cert.errors import Conflict, NotFound
 from cert.store import drafts
-from cert.store.engine import Connection, Engine, writing
+from cert.store.engine import Connection
 from tests.cert.store.statements import NOW, person
 
 DRAFT = "d" * 32
-
-
-@pytest.fixture
-def c(store: Engine) -> Iterator[Connection]:
-    with writing(store) as connection:
-        yield connection
-
-
-@pytest.fixture
-def ana(c: Connection) -> int:
-    return person(c, "ana")
 
 
 def test_it_keeps_what_was_typed_and_counts_revisions(c: Connection, ana: int) -> None:

@@ -1,30 +1,17 @@
 """Sessions end, guessing is slowed, machine accounts are known by their secret."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cert.errors import Conflict, NotFound, Refused
 from cert.store import signin
-from cert.store.engine import Connection, Engine, writing
+from cert.store.engine import Connection
 from cert.store.signin import BRAKE, FREE_FAILURES, FREE_FAILURES_FROM, IDLE_LIMIT, SEEN_STEP, TOTAL_LIMIT
 from cert.store.tables import sessions
 from tests.cast import SECOND
-from tests.cert.store.statements import CERT, NOW, person
+from tests.cert.store.statements import CERT, NOW
 
 LOGIN = ["login:ana@192.0.2.1"]
 SECRET = "s" * 32
-
-
-@pytest.fixture
-def c(store: Engine) -> Iterator[Connection]:
-    with writing(store) as connection:
-        yield connection
-
-
-@pytest.fixture
-def ana(c: Connection) -> int:
-    return person(c, "ana")
 
 
 def test_it_knows_a_session_by_its_token_and_keeps_only_a_hash(c: Connection, ana: int) -> None:
