@@ -17,8 +17,8 @@ CATALOGUES := $(patsubst %.po,%.mo,$(shell find cert feeds playbooks -name '*.po
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/run.stamp $(CATALOGUES) ## two nations on this machine, seeded and talking; FRESH=1 begins anew
-	@$(BIN)/puente demo $(if $(FRESH),--fresh)
+demo: .venv/run.stamp $(CATALOGUES) ## two nations here, seeded and talking; FRESH=1 anew, ENGINE=elastic in earnest
+	@$(if $(ENGINE),$(BIN)/python -m tests.servers.demo,$(BIN)/puente demo) $(if $(FRESH),--fresh)
 
 test: .venv/dev.stamp $(CATALOGUES) ## the tests; T=tests/cert narrows, T="-k recall" too
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
@@ -41,12 +41,12 @@ translations: .venv/run.stamp ## collect the sentences from code and pages into 
 
 lock: $(BIN)/python ## choose the versions of all dependencies anew; look at the diff
 	@$(PIP) --target .venv/uv --upgrade uv
-	@$(COMPILE) --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
-	@$(COMPILE) --constraint requirements/dev.txt pyproject.toml --output-file requirements/run.txt
+	@$(COMPILE) --upgrade pyproject.toml --extra postgres --group dev --output-file requirements/dev.txt
+	@$(COMPILE) --constraint requirements/dev.txt pyproject.toml --extra postgres --output-file requirements/run.txt
 	@$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 
 clean: ## remove the virtual environment, compiled catalogues, caches and the demo's nodes
-	@rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(CATALOGUES)
+	@rm -rf .venv .demo .demo-servers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(CATALOGUES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -70,14 +70,24 @@ def labels_of(org: Organisation, person: int, roles: Iterable[Role]) -> frozense
     return frozenset(labels)
 
 
+def marking_ids(obj: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of the markings on an object and on its parts: all that its `handling` depends on."""
+    ids = tuple(obj.get("object_marking_refs", ()))
+    granular = obj.get("granular_markings")
+    return ids + tuple(g["marking_ref"] for g in granular if "marking_ref" in g) if granular else ids
+
+
 def handling(obj: Mapping[str, Any], default: str, known: Mapping[str, Any] | None = None) -> str:
     """The strictest TLP level that the object's markings ask for, or `unknown`; `default` where it has none.
 
     Levels are decided by marking id alone (SX-70), a granular level counts for the whole object (SX-66), statements
     restrict nothing, and any other marking is unknown unless `known` holds its definition and that is a statement.
     """
-    ids = list(obj.get("object_marking_refs", ()))
-    ids += [g["marking_ref"] for g in obj.get("granular_markings", ()) if "marking_ref" in g]
+    return handling_under(marking_ids(obj), default, known)
+
+
+def handling_under(ids: Iterable[str], default: str, known: Mapping[str, Any] | None = None) -> str:
+    """The `handling` of an object with these `marking_ids`."""
     levels = set()
     for marking_id in ids:
         level = markings.level_of(marking_id)
@@ -90,9 +100,12 @@ def handling(obj: Mapping[str, Any], default: str, known: Mapping[str, Any] | No
 
 def foreign_markings(obj: Mapping[str, Any]) -> list[str]:
     """The ids of the markings whose definition must be looked up before `handling` can know them."""
-    ids = list(obj.get("object_marking_refs", ()))
-    ids += [g["marking_ref"] for g in obj.get("granular_markings", ()) if "marking_ref" in g]
-    return [marking_id for marking_id in ids if markings.level_of(marking_id) is None]
+    return [marking_id for marking_id in marking_ids(obj) if is_foreign(marking_id)]
+
+
+def is_foreign(marking_id: str) -> bool:
+    """Whether a marking is none of TLP, so that its definition says what it means."""
+    return markings.level_of(marking_id) is None
 
 
 def audience(level: str, origin: Organisation) -> frozenset[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cert import extension, keys, sight, stix, systems
 from cert.access import Viewer
-from cert.search.index import Index
+from cert.search.index import Asked
 from cert.store import current
 from cert.store.engine import Connection
 from cert.store.log import RECORD, Entry
@@ -44,7 +44,7 @@ class Link:
     reasons: tuple[Reason, ...]
 
 
-def links(c: Connection, index: Index, viewer: Viewer, around: Sequence[Entry], language: str) -> list[Link]:
+def links(c: Connection, index: Asked, viewer: Viewer, around: Sequence[Entry], language: str) -> list[Link]:
     """The incidents linked to the one whose gathered objects are `around` (the incident first), newest first.
 
     Systems in the reasons are named in `language`. At most `MOST_HITS` documents are looked at. Raises `Missing` if

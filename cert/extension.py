@@ -55,15 +55,16 @@ DEFINITION_AUTHOR: dict[str, Any] = {
 
 def _extension(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     extensions = obj.get("extensions")
-    found = extensions.get(name) if isinstance(extensions, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    found = extensions.get(name) if isinstance(extensions, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def systems(obj: Mapping[str, Any]) -> tuple[str, ...]:
     """The ids of the shared systems that an incident says it concerns, at most `MOST_SYSTEMS`, as it names them."""
-    refs = _extension(obj, PUENTE).get("system_refs", ())
-    named = (ref for ref in refs if is_system_id(ref)) if isinstance(refs, list) else ()
-    return tuple(islice(named, MOST_SYSTEMS))
+    refs = _extension(obj, PUENTE).get("system_refs")
+    if not isinstance(refs, list):
+        return ()
+    return tuple(islice(filter(is_system_id, refs), MOST_SYSTEMS))
 
 
 def is_system_id(ref: object) -> bool:

@@ -5,24 +5,24 @@ a transaction with the cursor; what it does outside (an index, a mail) comes fir
 must be safe to repeat. So a crash repeats work and loses none.
 """
 
-import fcntl
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO
 
 from cert.errors import Conflict, Missing, NotFound, PeerUnreachable, Refused
 from cert.stix import Micros
 from cert.store import aside, log
-from cert.store.engine import Connection, DatabaseError, Engine, OperationalError, database_file, reading, writing
+from cert.store.engine import Connection, DatabaseError, Engine, Lock, OperationalError, PoolEmpty, reading, writing
+from cert.store.engine import take_lock as take_lock
 from cert.store.log import BATCH, Entry
 
 LOG = logging.getLogger("puente.follow")
 WAKE_S = 0.05
 RETRY_S = (0.5, 1, 2, 5, 10, 30)
-TRY_AGAIN = (OSError, OperationalError, PeerUnreachable, Missing)
+LOCK_S = 5  # how often a follower sees to it that its lock is still its own
+TRY_AGAIN = (OSError, OperationalError, PoolEmpty, PeerUnreachable, Missing)
 """Faults of the surroundings: the entries are not to blame, nothing is set aside, and the same batch is tried again."""
 
 Inside = Callable[[Connection, Sequence[Entry], Micros], None]
@@ -109,19 +109,6 @@ def _set_aside(db: Engine, follower: Follower, entry: Entry, position: int, faul
         log.move_cursor(c, follower.name, position, entry.number)
 
 
-def take_lock(db: Engine, name: str) -> IO[str] | None:
-    """The lock of a follower, or None while another process has it. It dies with the process that holds it."""
-    folder = database_file(db).with_suffix(".locks")
-    folder.mkdir(exist_ok=True)
-    held = (folder / name.replace(":", "-")).open("w")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        held.close()
-        return None
-    return held
-
-
 def run(db: Engine, tasks: Sequence[Task], stop: threading.Event, clock: Clock) -> None:
     """Run tasks side by side until `stop`, each in its own thread and under its own lock.
 
@@ -142,18 +129,37 @@ def _run_task(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> No
 
 
 def _take_turns(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> None:
-    held = take_lock(db, task.name)
-    while held is None:
-        if stop.wait(1):
-            return
-        held = take_lock(db, task.name)
+    while not stop.is_set():
+        held = _lock_of(db, task.name)
+        if held is None:
+            stop.wait(1)
+            continue
+        with held:
+            _while_held(db, task, held, stop, clock)
+
+
+def _lock_of(db: Engine, name: str) -> Lock | None:
+    try:
+        return take_lock(db, name)
+    except TRY_AGAIN as fault:
+        LOG.warning("%s: could not ask for its lock: %s", name, fault)
+        return None
+
+
+def _while_held(db: Engine, task: Task, held: Lock, stop: threading.Event, clock: Clock) -> None:
+    """Take turns until `stop`, or until the lock is lost: then another process may have taken it already."""
     failures, well = 0, False  # `well`: it is written down that the task works, by this process
-    with held:
-        while not stop.is_set():
-            worked, failures = _one_turn(db, task, failures, clock)
-            well = not failures and (well or _report(db, task.name, ok=True, sentence="", now=clock()))
-            if not worked:
-                stop.wait(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else task.every_s)
+    look_again_s = time.monotonic() + LOCK_S
+    while not stop.is_set():
+        if failures or time.monotonic() > look_again_s:
+            if not held.is_held():
+                LOG.warning("%s: its lock is lost; asking for it again", task.name)
+                return
+            look_again_s = time.monotonic() + LOCK_S
+        worked, failures = _one_turn(db, task, failures, clock)
+        well = not failures and (well or _report(db, task.name, ok=True, sentence="", now=clock()))
+        if not worked:
+            stop.wait(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else task.every_s)
 
 
 def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[bool, int]:
@@ -168,8 +174,8 @@ def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[bool
 
 
 def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: Micros) -> None:
-    expected = isinstance(fault, Refused | PeerUnreachable)
-    sentence = str(fault) if expected else f"{type(fault).__name__}: {fault}"
+    expected = isinstance(fault, Refused | PeerUnreachable | OperationalError)
+    sentence = _sentence(fault)
     wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
     LOG.warning(
         "%s: %s Trying again in %s s; nothing is lost.",
@@ -181,12 +187,18 @@ def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: 
     _report(db, task.name, ok=False, sentence=sentence, now=now)
 
 
+def _sentence(fault: Exception) -> str:
+    if isinstance(fault, DatabaseError):
+        return f"The database says: {' '.join(str(fault.orig).split())}."
+    return str(fault) if isinstance(fault, Refused | PeerUnreachable) else f"{type(fault).__name__}: {fault}"
+
+
 def _report(db: Engine, name: str, *, ok: bool, sentence: str, now: Micros) -> bool:
     """Write down how a task does. Gives whether that could be written."""
     try:
         with writing(db) as c:
             aside.report(c, name, ok=ok, sentence=sentence, now=now)
-    except OperationalError as fault:
+    except TRY_AGAIN as fault:
         LOG.warning("%s: could not note its health: %s", name, fault)
         return False
     return True

@@ -51,14 +51,18 @@ _WEBMAIL = frozenset(
 )
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.IGNORECASE | re.ASCII)
 
-# Possessive and bounded throughout: each character is read a fixed number of times, whatever the pattern is.
+# Possessive and bounded throughout: each character is read a fixed number of times, whatever the pattern is. What is
+# too long for the name of a type is read once, and not from each of its characters on.
+_PATH = r"[a-z][a-z0-9-]{0,249}+:[\w-]{1,250}+(?:\.[\w-]{1,250}+|\.'[^'\\]{1,250}+'|\[(?:\d{1,9}|\*)\]){0,20}+"
 _PATTERN_TOKEN = re.compile(
-    r"""(?P<text>'(?:[^'\\]|\\.)*+'?)
-      | (?P<path>[a-z][a-z0-9-]{0,249}:[\w-]{1,250}+(?:\.[\w-]{1,250}+|\.'[^'\\]{1,250}+'|\[(?:\d{1,9}|\*)\]){0,20}+)
+    rf"""(?P<text>'(?:[^'\\]|\\.)*+'?)
+      | (?P<long>[a-z0-9-]{{251,}}+)
+      | (?P<path>{_PATH})
       | (?P<word>\w++)
       | (?P<mark>[=!<>]++)""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_ONE_COMPARISON = re.compile(rf"\[({_PATH}) ?==? ?'([^'\\]*+)'\]", re.ASCII)  # most that comes, and needs no tokens
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _INDEX = re.compile(r"\[(?:\d+|\*)\]")
 
@@ -83,15 +87,16 @@ def value_keys(kind: str, value: str) -> Iterator[str]:
         case "domain-name":
             yield _host_key(text)
         case "url":
-            yield _key("url", values.url(text))
-            if host := values.url_host(text):
+            spelt, host = values.url_and_host(text)
+            yield _key("url", spelt)
+            if host:
                 yield _host_key(host)
         case "email-addr":
             spelt = values.email(text)
             yield _key("email-addr", spelt)
-            host = spelt.rpartition("@")[2]
-            if host != spelt and host not in _WEBMAIL:
-                yield _host_key(host)
+            domain = spelt.rpartition("@")[2]
+            if domain != spelt and domain not in _WEBMAIL:
+                yield _host_key(domain)
         case "mac-addr":
             yield _key(kind, text.lower().replace("-", ":"))
         case _:
@@ -103,6 +108,10 @@ def pattern_keys(pattern: str) -> Iterator[str]:
 
     Any other operator, and a comparison under NOT, states nothing. A broken pattern gives what could be read of it.
     """
+    one = _ONE_COMPARISON.fullmatch(pattern)
+    if one is not None:
+        yield from _comparison_keys(one[1], one[2])
+        return
     path = ""
     expected = False
     for token in _PATTERN_TOKEN.finditer(pattern):
@@ -119,7 +128,7 @@ def pattern_keys(pattern: str) -> Iterator[str]:
 
 
 def _comparison_keys(path: str, value: str) -> Iterator[str]:
-    kind, _, rest = _INDEX.sub("", path).partition(":")
+    kind, _, rest = (_INDEX.sub("", path) if "[" in path else path).partition(":")
     prop = rest.replace("'", "")
     if prop.startswith("hashes."):
         yield from _hash_keys(kind, prop.removeprefix("hashes."), value)

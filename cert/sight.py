@@ -22,15 +22,19 @@ MOST = 5_000
 def handlings(c: Connection, entries: Sequence[Entry]) -> list[tuple[str, Organisation]]:
     """The TLP level each of these entries is taken under, and the organisation that states it, in order."""
     origins = people.all_organisations(c)
-    objects = [entry.obj() for entry in entries]
-    foreign = {marking for obj in objects for marking in access.foreign_markings(obj)}
+    # What decides, for each entry: of thousands of entries few differ in it, and none of the objects is kept.
+    asked = [(access.marking_ids(entry.obj()), entry.handling, entry.origin) for entry in entries]
+    foreign = {marking for ids, _, _ in set(asked) for marking in ids if access.is_foreign(marking)}
     held = current.newest(c, RECORD, sorted(foreign))
     meant = {origin: _meanings(held, origin, origins) for origin in {entry.origin for entry in entries}}
-    levels = (
-        access.handling(obj, entry.handling or origins[entry.origin].default_handling, meant[entry.origin])
-        for entry, obj in zip(entries, objects, strict=True)
-    )
-    return [(level, origins[entry.origin]) for level, entry in zip(levels, entries, strict=True)]
+    found = {
+        (ids, stated, origin): (
+            access.handling_under(ids, stated or origins[origin].default_handling, meant[origin]),
+            origins[origin],
+        )
+        for ids, stated, origin in set(asked)
+    }
+    return [found[one] for one in asked]
 
 
 def _meanings(held: Sequence[Entry], origin: int, origins: Mapping[int, Organisation]) -> dict[str, Mapping[str, Any]]:
@@ -231,7 +235,8 @@ def origin_of(c: Connection, entry: Entry) -> Organisation:
 
 def is_revoked(entry: Entry) -> bool:
     """Whether the author has withdrawn the object: it is found by its address alone, and no longer links anything."""
-    return entry.obj().get("revoked") is True
+    # The name is looked for first: a body of the record is canonical JSON, where no name is spelt with escapes.
+    return b'"revoked"' in entry.body and entry.obj().get("revoked") is True
 
 
 def strictest(c: Connection, entries: Sequence[Entry]) -> str:

@@ -38,6 +38,9 @@ TIMESTAMPS = frozenset(_TIMESTAMPS_WORDS.split())
 """The names under which STIX keeps times. Only these are compared as instants; a time in running text is text."""
 
 
+LONGEST_ID = 250 + 38  # the longest type (STIX 2.1 section 3.3), two dashes and a UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """One object that passed the door, with what the store needs to know about it.
@@ -72,7 +75,7 @@ class Survey:
 
 def is_id(value: Any) -> bool:
     """Whether a value looks like a STIX identifier: a type, two dashes and a UUID. Cheap, and not a validation."""
-    return type(value) is str and len(value) > 38 and value[-38:-36] == "--" and value[-28] == "-"
+    return type(value) is str and 38 < len(value) <= LONGEST_ID and value[-38:-36] == "--" and value[-28] == "-"
 
 
 def type_of(identifier: str) -> str:

@@ -14,9 +14,13 @@ _DOT = re.compile(r" ?[\[({] ?(?:\.|dot|punto) ?[\])}] ?", re.IGNORECASE)
 _AT = re.compile(r" ?[\[({] ?(?:@|at|arroba) ?[\])}] ?", re.IGNORECASE)
 _MARK = re.compile(r"[\[({](://|:/|:|//|/)[\])}]")
 _SCHEME = re.compile(r"\b(?:h(?:xx|tt|\*\*|[\[({](?:xx|tt)[\])}])p|meow)[\[({]?(s?)[\])}]?://", re.IGNORECASE)
+# Quicker than the four above, and found in every text that one of them would change.
+_BRACKETED = re.compile(r"[\[({](?: ?(?:\.|dot|punto|@|at|arroba) ?|://|:/|:|//|/|xx|tt)[\])}]", re.IGNORECASE)
+_ODD_SCHEME = re.compile(r"(?!(?-i:https?://))(?:h(?:xx|tt|\*\*)p|meow)", re.IGNORECASE)
 _SHA = re.compile(r"sha(1|224|256|384|512)")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _PLAIN_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII)  # most that comes; ipaddress is slow
+_PLAIN_URL = re.compile(r"https?://([a-z0-9.-]+)/[\w./~%+&=,-]*", re.ASCII)  # most that comes; urlsplit is slow
 _LEADING_ZEROS = re.compile(r"(?<![\d])0+(?=\d)")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21}
@@ -72,24 +76,33 @@ def email(text: str) -> str:
 
 def url(text: str) -> str:
     """A URL with scheme and host in one spelling, without a default port; path and query stay as they are."""
-    parts = _split(text)
-    if parts is None or not parts.hostname:
-        return text
-    host = url_host(text)
-    user, at, _ = parts.netloc.rpartition("@")
-    shown = f"[{host}]" if host and ":" in host else host
-    port = parts.port
-    tail = f":{port}" if port and port != _DEFAULT_PORTS.get(parts.scheme) else ""
-    return parts._replace(netloc=f"{user}{at}{shown}{tail}", path=parts.path or "/").geturl()
+    return url_and_host(text)[0]
 
 
 def url_host(text: str) -> str | None:
     """The host of a URL in one spelling: an address or a domain name; None if there is none."""
+    return url_and_host(text)[1]
+
+
+def url_and_host(text: str) -> tuple[str, str | None]:
+    """A URL and its host, each in one spelling, as `url` and `url_host` give them."""
+    plain = _PLAIN_URL.fullmatch(text)
+    if plain is not None and _host(plain[1]) == plain[1]:
+        return text, plain[1]
     parts = _split(text)
     if parts is None or not parts.hostname:
-        return None
-    found = address(parts.hostname)
-    return found[1] if found else domain(parts.hostname)
+        return text, None
+    host = _host(parts.hostname)
+    user, at, _ = parts.netloc.rpartition("@")
+    shown = f"[{host}]" if ":" in host else host
+    port = parts.port
+    tail = f":{port}" if port and port != _DEFAULT_PORTS.get(parts.scheme) else ""
+    return parts._replace(netloc=f"{user}{at}{shown}{tail}", path=parts.path or "/").geturl(), host
+
+
+def _host(name: str) -> str:
+    found = address(name)
+    return found[1] if found else domain(name)
 
 
 def algorithm(name: str) -> str:
@@ -103,7 +116,10 @@ def digest(text: str) -> str:
 
 
 def _looks_defanged(text: str) -> bool:
-    return any(mark in text for mark in "[({") or "://" in text
+    bracketed = "[" in text or "(" in text or "{" in text
+    if bracketed and _BRACKETED.search(text) is not None:
+        return True
+    return "://" in text and _ODD_SCHEME.search(text) is not None
 
 
 def _split(text: str) -> SplitResult | None:

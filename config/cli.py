@@ -15,11 +15,9 @@ from cert.errors import PeerUnreachable, Refused
 from cert.follow import Task, now_us, run
 from cert.store.engine import DatabaseError, Engine
 from config import node, wiring
-from config.commands import add, exchange, look
+from config.commands import add, exchange, index, look, move
 from config.commands.shared import settings_of
 from config.settings import Settings
-
-ATTENTION = 3
 
 
 class Speaking(click.Group):
@@ -35,6 +33,18 @@ class Speaking(click.Group):
         except OSError as fault:
             click.echo(f"puente: {fault.filename or 'the system'}: {fault.strerror}.", err=True)
         sys.exit(1)
+
+
+class Setting(click.ParamType[Any]):
+    """A setting and its value, as `portal_port=8080`."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, equals, said = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is no NAME=VALUE.", param, ctx)
+        return name, said
 
 
 @click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,6 +65,7 @@ def main(ctx: click.Context, path: Path) -> None:
     ctx.obj = path
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # it writes every request; what fails, we say
 
 
 @main.command()
@@ -122,11 +133,14 @@ def border(path: Path) -> None:
 
 @main.command()
 @click.option("--fresh", is_flag=True, help="Begin anew: what is there of an earlier demo is removed first.")
-def demo(fresh: bool) -> None:
+@click.option("--mx", multiple=True, type=Setting(), help="A setting of the Mexican node, when it is made.")
+@click.option("--us", multiple=True, type=Setting(), help="A setting of the United States node, likewise.")
+def demo(fresh: bool, mx: tuple[tuple[str, str], ...], us: tuple[tuple[str, str], ...]) -> None:
     """Run two nations on this machine, seeded and talking, until Ctrl-C."""
+    from config.demo import FOLDER
     from config.demo import run as run_demo
 
-    run_demo(Path.cwd() / ".demo", fresh=fresh)
+    run_demo(FOLDER.absolute(), fresh=fresh, told={"mx": dict(mx), "us": dict(us)})
 
 
 def _run(settings: Settings, tasks: AbstractContextManager[tuple[Engine, list[Task]]]) -> None:
@@ -139,5 +153,5 @@ def _run(settings: Settings, tasks: AbstractContextManager[tuple[Engine, list[Ta
         run(db, found, stop, now_us)
 
 
-for _command in (*add.COMMANDS, *exchange.COMMANDS, *look.COMMANDS):
+for _command in (*add.COMMANDS, *exchange.COMMANDS, *index.COMMANDS, *look.COMMANDS, *move.COMMANDS):
     main.add_command(_command)

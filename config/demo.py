@@ -14,11 +14,18 @@ import click
 
 from config import pair, processes
 from config.cast import NATIONS
+from config.pair import NOTHING, Told
 from config.processes import Process
 
+FOLDER = Path(".demo")
+"""Where a demo is made, in the folder that one stands in."""
 
-def run(folder: Path, *, fresh: bool) -> None:
-    """Set the demo up if it is not there, start it, say what to try, and stop it cleanly on Ctrl-C."""
+
+def run(folder: Path, *, fresh: bool, told: Told = NOTHING) -> None:
+    """Set the demo up if it is not there, start it, say what to try, and stop it cleanly on Ctrl-C.
+
+    `told` are settings of either nation, for when it is set up.
+    """
     started = time.monotonic()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as Ctrl-C: what has been started is stopped
@@ -28,7 +35,7 @@ def run(folder: Path, *, fresh: bool) -> None:
         shutil.rmtree(folder)
     if not pair.is_made(folder):
         click.echo("Making two nations and their history …")
-        pair.make(folder)
+        pair.make(folder, told=told)
     both = pair.sides(folder)
     with _running(folder) as running:
         processes.wait(lambda: all(pair.is_up(side) for side in both.values()), running, folder)

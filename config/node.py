@@ -1,19 +1,22 @@
 """Makes a node and what belongs to it: organisations, peers, workbenches, accounts. Each whole or not at all."""
 
+import contextlib
 import os
 import re
 import secrets
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cert import acts, door
 from cert.access import Organisation
-from cert.errors import Conflict, Refused
+from cert.errors import Conflict, Missing, Refused
 from cert.intake import WORKBENCH
 from cert.stix import Micros, format_timestamp, is_id
 from cert.store import log, migrate, people, signin
-from cert.store.engine import Connection, Engine, open_db, writing
+from cert.store.engine import Connection, Engine, demand_one_machine, open_db, writing
+from config.reading import secret_in
 from config.settings import Settings
 from feeds import store as exchange
 from feeds.store import Terms
@@ -42,17 +45,31 @@ def init(settings: Settings, now: Micros, identity_id: str = "") -> bool:
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else on this machine reads the record
     make_secret(settings.secret_key_file)
-    db = open_db(settings.database)
-    migrate.upgrade(db)
-    with writing(db) as c:
-        if people.all_organisations(c):
-            return False
-        identity = Identity(settings.name, identity_id or f"identity--{uuid.uuid4()}", "cert", settings.nation)
-        ours = add_organisation(c, identity, ours=True, log_names=(log.RECORD, log.ACTS), now=now)
-        _state_identity(c, ours, now)
-        add_workbench(c, IMPORT, "Imported files", "green", now)
-        acts.add(c, "init", "operator", now, nation=settings.nation, name=settings.name)
+    with disposing(opened(settings)) as db:
+        migrate.upgrade(db)
+        with writing(db) as c:
+            return _first(c, settings, now, identity_id)
+
+
+def _first(c: Connection, settings: Settings, now: Micros, identity_id: str) -> bool:
+    """Make what every node has from the start, unless it is there."""
+    if people.all_organisations(c):
+        return False
+    identity = Identity(settings.name, identity_id or f"identity--{uuid.uuid4()}", "cert", settings.nation)
+    ours = add_organisation(c, identity, ours=True, log_names=(log.RECORD, log.ACTS), now=now)
+    _state_identity(c, ours, now)
+    add_workbench(c, IMPORT, "Imported files", "green", now)
+    acts.add(c, "init", "operator", now, nation=settings.nation, name=settings.name)
     return True
+
+
+@contextlib.contextmanager
+def disposing(db: Engine) -> Iterator[Engine]:
+    """A database whose connections end with the block."""
+    try:
+        yield db
+    finally:
+        db.dispose()
 
 
 def make_secret(path: Path) -> None:
@@ -159,7 +176,48 @@ def _state_identity(c: Connection, org: Organisation, now: Micros) -> None:
 
 
 def database(settings: Settings, cache_mb: int = 8) -> Engine:
-    """The node's database, of the schema this version needs. Raises `Missing`, naming the command that mends it."""
-    db = open_db(settings.database, cache_mb=cache_mb)
-    migrate.demand_current(db)
+    """The node's database, of the schema this version needs. Raises `Missing`, naming the command that mends it.
+
+    A node whose index is a folder is refused where another machine works on the same database.
+    """
+    db = opened(settings, cache_mb)
+    try:
+        migrate.demand_current(db)
+        if embedded(settings):
+            demand_one_machine(db)
+    except Missing:
+        db.dispose()
+        raise
     return db
+
+
+def opened(settings: Settings, cache_mb: int = 8) -> Engine:
+    """The node's database, whatever is in it."""
+    if settings.database.startswith("sqlite:"):
+        return open_db(settings.database, cache_mb=cache_mb)
+    password = secret_in(settings.database_password_file) if settings.database_password_file else ""
+    return open_db(settings.database, password=password, machine=machine(settings.data))
+
+
+def embedded(settings: Settings) -> bool:
+    """Whether the index of this node is a folder, which one machine alone can use."""
+    return not settings.elasticsearch
+
+
+def machine(data: Path) -> str:
+    """The name that tells this machine from others on the same database: made once, and kept in the data folder."""
+    path = data / "machine.id"
+    if not path.exists():
+        _write_once(path, secrets.token_hex(8))
+    return path.read_text("utf-8").strip()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file whole, unless another process was faster."""
+    if not path.parent.is_dir():
+        raise Missing("data-folder", f"The folder {path.parent} is missing. Run `puente init` first.")
+    half = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    half.write_text(text + "\n", "utf-8")
+    with contextlib.suppress(FileExistsError):
+        os.link(half, path)
+    half.unlink()

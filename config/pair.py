@@ -43,7 +43,13 @@ class Side:
     index: Callable[[], Index]
 
 
-def make(folder: Path, ports: Mapping[int, int] = MappingProxyType({})) -> None:
+Told = Mapping[str, Mapping[str, str]]
+"""Settings of each nation beside those in `nodes/`: nation to name to value, as in `{"mx": {"database": "…"}}`."""
+
+NOTHING: Told = MappingProxyType({})
+
+
+def make(folder: Path, ports: Mapping[int, int] = MappingProxyType({}), told: Told = NOTHING) -> None:
     """Make both nodes and their history in `folder`, whole or not at all; what was there is replaced.
 
     `ports` says which ports to take in place of the usual ones. `demo.json` in it describes both to scripts.
@@ -54,12 +60,13 @@ def make(folder: Path, ports: Mapping[int, int] = MappingProxyType({})) -> None:
     passwords = {code: secrets.token_urlsafe(32) for code in NATIONS}  # by which each nation reads at the other
     made, now = {}, now_us()
     for code, nation in NATIONS.items():
-        (half / f"{code}.toml").write_text(_settings_text(code, ports), "utf-8")
+        (half / f"{code}.toml").write_text(_settings_text(code, ports, told.get(code, {})), "utf-8")
         settings = load(half / f"{code}.toml", {})
         other = "us" if code == "mx" else "mx"
         node.init(settings, now - seed.YEAR_HOURS * HOUR_US, nation.identity)
         settings.peers[other].password_file.write_text(passwords[code] + "\n", "utf-8")
-        people, machine = seed.seed(node.database(settings), code, passwords[other], now)
+        with node.disposing(node.database(settings)) as db:
+            people, machine = seed.seed(db, code, passwords[other], now)
         made[code] = _described(settings, people, machine)
     (half / _ANSWERS_WAIT).touch()
     (half / "demo.json").write_text(json.dumps({"nodes": made}, indent=2) + "\n", "utf-8")
@@ -67,10 +74,12 @@ def make(folder: Path, ports: Mapping[int, int] = MappingProxyType({})) -> None:
     half.rename(folder)
 
 
-def _settings_text(code: str, ports: Mapping[int, int]) -> str:
+def _settings_text(code: str, ports: Mapping[int, int], told: Mapping[str, str]) -> str:
     template = (resources.files("config") / "nodes" / f"{code}.toml").read_text("utf-8")
     usual = "|".join(map(str, USUAL_PORTS))
-    return re.sub(rf"\b({usual})\b", lambda port: str(ports.get(int(port[0]), port[0])), template)
+    text = re.sub(rf"\b({usual})\b", lambda port: str(ports.get(int(port[0]), port[0])), template)
+    own, _, peers = text.partition("[peers")  # what we are told is of the node itself, so it stands before the tables
+    return own + "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()) + "\n[peers" + peers
 
 
 def _described(settings: Settings, people: Sequence[seed.Account], machine: seed.Account) -> dict[str, Any]:

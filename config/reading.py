@@ -6,11 +6,13 @@ Relative paths start at the folder that the file is in.
 
 import difflib
 import ipaddress
+import re
 import tomllib
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
@@ -34,13 +36,17 @@ class Said:
     is_text: bool = False
 
 
-def load(path: Path, env: Mapping[str, str]) -> Settings:
-    """The settings of the node whose file is `path`, with what `env` overrules.
+NOTHING: Mapping[str, Said] = MappingProxyType({})
+
+
+def load(path: Path, env: Mapping[str, str], besides: Mapping[str, Said] = NOTHING) -> Settings:
+    """The settings of the node whose file is `path`, with what `env` overrules, and `besides` overrules both.
 
     Raises `Missing` when there is no such file, and `Refused` when it is no TOML or a setting is wrong, unknown or
     lacking: all of them at once, in the sentence and one by one in `data["problems"]`.
     """
-    return settings_from(_in_file(path) | _in_environment(env), path.absolute().parent, path.name)
+    said = {**_in_file(path), **_in_environment(env), **besides}
+    return settings_from(said, path.absolute().parent, path.name)
 
 
 def settings_from(said: Mapping[str, Said], folder: Path, source: str) -> Settings:
@@ -117,8 +123,16 @@ def _converted(said: Mapping[str, Said], folder: Path) -> tuple[dict[str, Any], 
         try:
             values[key] = msgspec.convert(one.value, kind, strict=not one.is_text, dec_hook=lambda _, v: folder / v)
         except (msgspec.ValidationError, TypeError):
-            problems.append(f"{one.where} = {one.value!r}, but it must be {allowed(of, name)}")
+            problems.append(f"{one.where} = {_shown(one.value)}, but it must be {allowed(of, name)}")
     return values, problems
+
+
+def _shown(value: Any) -> str:
+    """A value as it was written, but for a password in an address, which somebody may have put there all the same."""
+    if isinstance(value, str):
+        value = re.sub(r"(?<=://)([^/@:]*:).*(?=@)", r"\1***", value)
+        value = re.sub(r"([?&]password=)[^&]*", r"\1***", value)
+    return repr(value)
 
 
 def _unknown(one: Said, of: type[Settings] | type[Peer]) -> str:
@@ -133,6 +147,7 @@ def _derived(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "database": f"sqlite:///{data}/puente.db",
         "index": data / "index",
+        "elasticsearch_alias": f"puente-{values.get('nation', 'xx')}",
         "secret_key_file": data / "secret.key",
         "taxii_url": f"http://{host}:{port}",
     }
@@ -168,11 +183,24 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"cookie_secure = false is for a loopback address, but portal_host is {settings.portal_host}"
     if (settings.portal_host, settings.portal_port) == (settings.taxii_host, settings.taxii_port):
         yield f"portal_port and taxii_port are both {settings.portal_port}, but each listener needs its own"
+    if settings.database_password_file and settings.database.startswith("sqlite:"):
+        yield "database_password_file is for PostgreSQL, but database is a file"
+    yield from _of_elasticsearch(settings)
     for nation, peer in settings.peers.items():
         if nation == settings.nation:
             yield f"peers.{nation} is this node's own nation"
         if urlsplit(peer.url).scheme == "http" and not (peer.insecure_http and _is_loopback(_host(peer.url))):
             yield f"peers.{nation}.url = {peer.url!r}, but it must be an address with https://"
+
+
+def _of_elasticsearch(settings: Settings) -> Iterator[str]:
+    for address in settings.elasticsearch.split():
+        if urlsplit(address).scheme == "http" and not _is_loopback(_host(address)):
+            yield f"elasticsearch = {address!r}, but it must be an address with https://"
+    if settings.elasticsearch_api_key_file and settings.elasticsearch_user:
+        yield "elasticsearch_api_key_file and elasticsearch_user are both given, but one signs in"
+    if bool(settings.elasticsearch_user) != bool(settings.elasticsearch_password_file):
+        yield "elasticsearch_user and elasticsearch_password_file belong together, but only one is given"
 
 
 def _host(url: str) -> str:

@@ -19,11 +19,13 @@ def _one(allowed: str, default: str = "") -> dict[str, str]:
     return {"allowed": allowed, "default": default}
 
 
+_IN_FILE = "a file that holds the secret and nothing else"
 Text = Annotated[str, Meta(min_length=1, max_length=200, extra=_one("a text of 1 to 200 characters"))]
 Nation = Annotated[str, Meta(pattern="^[a-z]{2}$", extra=_one("two lower-case letters, as in ISO 3166"))]
 Language = Annotated[Literal["es", "en"], Meta(extra=_one("`es` or `en`"))]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]+$", extra=_one("an IP address or a host name"))]
 Port = Annotated[int, Meta(ge=1, le=65535, extra=_one("a port, 1 to 65535"))]
+Alias = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,99}$", extra=_one("small letters, digits and dashes"))]
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]+(/\S*)?$", extra=_one("an address with https://"))]
 YesNo = Annotated[bool, Meta(extra=_one("`true` or `false`"))]
 SecretFile = Annotated[Path, Meta(extra=_one("a file that holds the secret and nothing else"))]
@@ -60,11 +62,17 @@ class Settings:
     database: Annotated[
         str,
         Meta(
-            pattern="^sqlite:////.",
+            pattern=r"^(sqlite:////.|(?!.*[?&]password=)postgresql://([^\s/@:]+@)?[^\s/@]*/[^\s/?]+(\?\S*)?$)",
             description="The record and all other durable things.",
-            extra=_one("`sqlite:///` and a path from the root", "`puente.db` in `data`"),
+            extra=_one(
+                "`sqlite:///` and a path from the root, or `postgresql://USER@HOST/NAME` without a password",
+                "`puente.db` in `data`",
+            ),
         ),
     ]
+    database_password_file: Annotated[
+        SecretFile | None, Meta(description="The password of that user of PostgreSQL.", extra=_one(_IN_FILE, "none"))
+    ] = None
     index: Annotated[
         Path,
         Meta(
@@ -72,6 +80,37 @@ class Settings:
             extra=_one("a folder that can be written", "`index` in `data`"),
         ),
     ]
+    elasticsearch: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s/@]+/?( https?://[^\s/@]+/?)*)?$",
+            description="The nodes of a cluster, 8.x or 9.x, that holds the index in place of the folder `index`.",
+            extra=_one("addresses with https://, a space between them (http:// on a loopback address only)", "none"),
+        ),
+    ] = ""
+    elasticsearch_alias: Annotated[
+        Alias,
+        Meta(
+            description="What the index is called in the cluster; two nodes on one cluster need two names.",
+            extra=_one("small letters, digits and dashes", "`puente-` and `nation`"),
+        ),
+    ]
+    elasticsearch_user: Annotated[str, Meta(description="Who we are in the cluster.", extra=_one("a name", "none"))] = (
+        ""
+    )
+    elasticsearch_password_file: Annotated[
+        SecretFile | None, Meta(description="The password of that user.", extra=_one(_IN_FILE, "none"))
+    ] = None
+    elasticsearch_api_key_file: Annotated[
+        SecretFile | None, Meta(description="An API key, in place of user and password.", extra=_one(_IN_FILE, "none"))
+    ] = None
+    elasticsearch_ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="The certificates we trust the cluster by, where the system does not know them.",
+            extra=_one("a PEM file", "the system's"),
+        ),
+    ] = None
     secret_key_file: Annotated[
         Path,
         Meta(
@@ -168,7 +207,7 @@ def _rows(of: type[Settings] | type[Peer], prefix: str) -> Iterator[str]:
 
 
 def _default(one: "Field[Any]") -> str:
-    if one.default is MISSING:
+    if one.default is MISSING or one.default in (None, ""):
         return ""
     if isinstance(one.default, bool):
         return f"`{str(one.default).lower()}`"

@@ -1,16 +1,16 @@
 """Builds the apps and the tables of followers: the only place where real things meet."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cert import follow, intake
 from cert.follow import Follower, Task, now_us
-from cert.search import fill
-from cert.search.embedded import Embedded, open_embedded
-from cert.search.index import Index
+from cert.search.embedded import EmbeddedShelf
+from cert.search.index import Index, Shelf
+from cert.search.keep import TASK, Keeper
 from cert.store import people
 from cert.store.engine import Engine, reading
 from cert.store.log import RECORD
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from feeds.line import Address
 
 BIG_CACHE_MB = 200  # for the processes that write many objects; web processes have many connections and need little
-INDEX_BATCH = 2_000  # entries; an index commits in some 20 ms, however little it writes
 
 
 def portal_app(settings: Settings) -> "Flask":
@@ -51,15 +50,37 @@ def taxii_app(settings: Settings) -> "Flask":
     )
 
 
+def shelf_of(settings: Settings) -> Shelf:
+    """Where the index of this node stands: in its cluster, if it has one, else in its folder.
+
+    Raises `Missing` if the cluster is one that Puente cannot speak to; one that is away just now comes back by itself.
+    """
+    if not settings.elasticsearch:
+        return EmbeddedShelf(settings.index)
+    from cert.search.elastic import Cluster, ElasticShelf  # a node with the embedded index needs no client
+
+    cluster = Cluster(
+        tuple(settings.elasticsearch.split()),
+        settings.elasticsearch_alias,
+        settings.elasticsearch_user,
+        _secret(settings.elasticsearch_password_file),
+        _secret(settings.elasticsearch_api_key_file),
+        settings.elasticsearch_ca_file,
+    )
+    shelf = ElasticShelf(cluster)
+    shelf.demand_usable()
+    return shelf
+
+
 def index_of(settings: Settings) -> Callable[[], Index]:
-    """A way to the index that opens it when it is first asked, and again if its folder has been replaced."""
-    opened: list[tuple[int, Embedded]] = []
+    """A way to the live index that opens it when it is first asked, and again until that succeeds."""
+    shelf = shelf_of(settings)
+    opened: list[Index] = []
 
     def index() -> Index:
-        inode = _inode(settings.index)
-        if not opened or opened[0][0] != inode:
-            opened[:] = [(inode, open_embedded(settings.index))]
-        return opened[0][1]
+        if not opened:
+            opened.append(shelf.live())
+        return opened[0]
 
     return index
 
@@ -68,7 +89,8 @@ def index_of(settings: Settings) -> Callable[[], Index]:
 def worker_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
     """The database and the tasks of `puente work`: intake of every workbench, and search."""
     db = node.database(settings, BIG_CACHE_MB)
-    yield db, [Task("intake", partial(_intake, db)), Task("search", _search(db, settings.index))]
+    with closing(Keeper(db, shelf_of(settings), now_us)) as keeper:
+        yield db, [Task("intake", partial(_intake, db)), Task(TASK, keeper.turn)]
 
 
 @contextmanager
@@ -106,11 +128,6 @@ def intake_follower(log_name: str) -> Follower:
     return Follower(name, log_name, inside=intake.carry(name, log_name), bulk=True)
 
 
-def search_follower(db: Engine, index: Index) -> Follower:
-    """What keeps an index equal to the record."""
-    return Follower(fill.cursor_name(index), RECORD, outside=fill.fill(db, index), batch=INDEX_BATCH)
-
-
 def _task(db: Engine, follower: Follower) -> Task:
     return Task(follower.name, partial(follow.turn, db, follower, now_us))
 
@@ -121,25 +138,8 @@ def _intake(db: Engine) -> bool:
     return any(worked)
 
 
-def _search(db: Engine, folder: Path) -> Callable[[], bool]:
-    """Index a batch. The index is opened for writing once, made if it is missing, and opened anew when it is lost."""
-    opened: list[tuple[int, Embedded]] = []
-
-    def turn() -> bool:
-        if not opened or opened[0][0] != _inode(folder):
-            opened.clear()
-            index = open_embedded(folder, writer=True, create=True)
-            opened.append((_inode(folder), index))
-        return follow.turn(db, search_follower(db, opened[0][1]), now_us)
-
-    return turn
-
-
-def _inode(folder: Path) -> int:
-    try:
-        return folder.stat().st_ino
-    except FileNotFoundError:
-        return 0
+def _secret(file: Path | None) -> str:
+    return secret_in(file) if file is not None else ""
 
 
 def _address(settings: Settings, peer: Peer, title: str) -> "Address":

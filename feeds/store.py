@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     Table,
-    Text,
     delete,
     func,
     insert,
@@ -24,7 +23,7 @@ from sqlalchemy import Integer as Number
 from cert.errors import Conflict, NotFound
 from cert.stix import Micros
 from cert.store.engine import Connection, insert_new
-from cert.store.tables import metadata
+from cert.store.tables import Text, metadata
 
 HOUR: Micros = 3_600_000_000
 STATUS_KEPT: Micros = 48 * HOUR  # the standard asks for a day (TX-98)

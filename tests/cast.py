@@ -24,7 +24,8 @@ from cert import door, extension, extract, filing, follow, intake, markings, sig
 from cert.access import Organisation, Role, Viewer
 from cert.filing import Draft
 from cert.follow import Follower
-from cert.search.embedded import Embedded, open_embedded
+from cert.search import fill
+from cert.search.index import Index
 from cert.stix import Micros, format_timestamp, parse_timestamp
 from cert.store import current, log, people, signin
 from cert.store.engine import Engine, open_db, reading, writing
@@ -126,7 +127,7 @@ class Node:
     settings: Settings
     db: Engine
     clock: Clock = field(default_factory=Clock)
-    opened: list[Embedded] = field(default_factory=list)
+    opened: list[Index] = field(default_factory=list)
 
     def viewer(self, login: str) -> Viewer:
         with reading(self.db) as c:
@@ -142,10 +143,13 @@ class Node:
             return store.peer(c, "us")
 
     @property
-    def index(self) -> Embedded:
-        """The index with its one writer, made when it is first needed."""
+    def index(self) -> Index:
+        """The live index with its one writer, made when it is first needed."""
         if not self.opened:
-            self.opened.append(open_embedded(self.settings.index, writer=True, create=True))
+            shelf = wiring.shelf_of(self.settings)
+            if shelf.generations()[0] is None:
+                shelf.promote(shelf.add())
+            self.opened.append(shelf.open(shelf.generations()[0] or ""))
         return self.opened[0]
 
     def file(self, login: str = "luis", title: str = "Suceso", handling: str = "amber", **more: Any) -> Entry:
@@ -192,7 +196,7 @@ class Node:
         """What the worker does: intake, then search."""
         for name in intake.workbenches(self.db):
             self.follow(wiring.intake_follower(name))
-        self.follow(wiring.search_follower(self.db, self.index))
+        self.follow(fill.follower(self.db, self.index, self.clock))
 
     def cross(self) -> None:
         """What the border does without a peer at the other end: release, then admit."""

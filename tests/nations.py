@@ -11,15 +11,16 @@ Names of processes: `mx-portal`, `mx-taxii`, `mx-work`, `mx-border`, and the sam
 import itertools
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cert.store.engine import Engine
 from config import pair, processes
-from config.pair import Side
+from config.pair import NOTHING, Side, Told
 from config.processes import NAMES, Process
 from config.settings import Settings
 
@@ -97,10 +98,13 @@ class Nations:
 
 
 @contextmanager
-def nations(folder: Path, *names: str) -> Iterator[Nations]:
-    """Two nodes made in `folder`, with the processes named (all of them if none is) up; stopped at the end."""
+def nations(folder: Path, *names: str, told: Told = NOTHING) -> Iterator[Nations]:
+    """Two nodes made in `folder`, with the processes named (all of them if none is) up; stopped at the end.
+
+    `told` are further settings of either.
+    """
     nodes = folder / "nations"
-    pair.make(nodes, dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True)))
+    pair.make(nodes, dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True)), told)
     sides = pair.sides(nodes)
     both = Nations(nodes, sides, pair.described(nodes))
     try:
@@ -115,6 +119,16 @@ def nations(folder: Path, *names: str) -> Iterator[Nations]:
         both.stop()
         for side in sides.values():
             side.db.dispose()
+
+
+def on_servers(folder: Path, database_url: str, elastic_url: str, alias: str) -> Mapping[str, str]:
+    """The settings of a node on PostgreSQL and Elasticsearch; the password in the URL goes to a file in `folder`."""
+    there = urlsplit(database_url)
+    secret = folder / "database.password"
+    secret.write_text(there.password or "", "utf-8")
+    database = f"postgresql://{there.username}@{there.hostname}:{there.port}{there.path}"
+    index = {"elasticsearch": elastic_url, "elasticsearch_alias": alias}
+    return {"database": database, "database_password_file": str(secret), **index}
 
 
 def free_ports(count: int) -> list[int]:

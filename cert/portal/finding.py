@@ -15,7 +15,8 @@ from cert.portal import rows, words
 from cert.portal.portal import Portal, viewer
 from cert.portal.rows import Named, Row
 from cert.search import fill
-from cert.search.index import Index, Page, Place
+from cert.search.index import Asked, Index, Page, Place
+from cert.search.limited import MOST, Recent
 from cert.search.query import FIELDS, Query, parse
 from cert.stix import Micros
 from cert.store import current, log
@@ -31,12 +32,20 @@ _AFTER = re.compile(r"(-?[0-9]{1,18})(?:\.([a-z0-9-]{1,300})\.([0-9a-f]{16}))?")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of answers, where the next one begins, and how much that the reader may see is not indexed yet."""
+    """One page of answers, where the next one begins, and how much that the reader may see is not indexed yet.
+
+    `behind` is None where the index could not be asked, and only the newest objects were looked through.
+    """
 
     page: Page
     rows: list[Row]
     after: str | None
-    behind: int
+    behind: int | None
+
+    @property
+    def limited(self) -> int:
+        """How many objects were looked through, where these are not all; else 0."""
+        return MOST if self.behind is None else 0
 
 
 def install(home: Blueprint, search: Blueprint, portal: Portal) -> None:
@@ -45,12 +54,12 @@ def install(home: Blueprint, search: Blueprint, portal: Portal) -> None:
     @home.get("/")
     def show() -> str:
         who = viewer()
-        found, fault = _ask(portal, who, parse("", {"type": ["incident"]}))
+        found = _ask(portal, who, parse("", {"type": ["incident"]}))
         return render_template(
             "home.html",
-            rows=found.rows if found else [],
+            rows=found.rows,
             q="",
-            fault=fault,
+            limited=found.limited,
             **_pages(found, "home.show"),
             may_file=access.may_file(who),
             held_count=portal.held_count(who),
@@ -67,42 +76,47 @@ def install(home: Blueprint, search: Blueprint, portal: Portal) -> None:
             named = {s.id: s for s in rows.names(c, shared)}
         wanted = {stands.get(system) for system in chosen.get("system", ())}
         asked = {**chosen, "system": [system for system in stands if stands[system] in wanted]}
-        found, fault = _ask(portal, who, parse(text, asked), text, chosen)
+        found = _ask(portal, who, parse(text, asked), text, chosen)
         return render_template(
             "search.html",
             q=text,
-            rows=found.rows if found else [],
-            total=found.page.count if found else 0,
-            total_exact=True,
-            facets=_facets(_joined(found.page.facets, stands), text, chosen, named) if found else [],
+            rows=found.rows,
+            total=found.page.count,
+            facets=_facets(_joined(found.page.facets, stands), text, chosen, named),
             chips=_chips(text, chosen, named),
-            incidents=_incidents(found.page, text, chosen) if found else None,
+            incidents=_incidents(found.page, text, chosen),
             **_pages(found, "search.show", q=text, **chosen),
-            behind=found.behind if found else 0,
-            error=fault,
+            behind=found.behind,
+            limited=found.limited,
             wider=_wider(text, chosen),
         )
 
 
-def _ask(
-    portal: Portal, who: Viewer, query: Query, text: str = "", chosen: Collection[str] = ()
-) -> tuple[Found | None, str]:
-    """A page of answers, or None and why there can be none just now."""
-    try:
-        index = portal.index()
-        with reading(portal.db) as c:
-            page = index.search(query, who.labels, PAGE, _place(c, who, request.args.get("after", "")), FIELDS)
-            page = replace(page, facets=_counts(index, who, query, page, chosen))
-            new = log.after(c, RECORD, log.cursor(c, fill.cursor_name(index)), JUST_NOW)
-            lines = {entry.line for entry in new if entry.line is not None}
-            behind = len(sight.visible(c, who, list(current.by_line(c, RECORD, lines).values())))
-            return Found(page, _rows(c, who, page, query, text), _after(c, page), behind), ""
-    except Missing as fault:
-        return None, words.sentence(fault)
+def _ask(portal: Portal, who: Viewer, query: Query, text: str = "", chosen: Collection[str] = ()) -> Found:
+    """A page of answers: from the index, or while it cannot be asked from the newest objects of the record."""
+    with reading(portal.db) as c:
+        try:
+            index = portal.index()
+            page = _page(c, index, who, query, chosen)
+            behind = _behind(c, index, who)
+        except Missing:
+            page, behind = _page(c, Recent(c), who, query, chosen), None
+        return Found(page, _rows(c, who, page, query, text), _after(c, page), behind)
+
+
+def _page(c: Connection, index: Asked, who: Viewer, query: Query, chosen: Collection[str]) -> Page:
+    page = index.search(query, who.labels, PAGE, _place(c, who, request.args.get("after", "")), FIELDS)
+    return replace(page, facets=_counts(index, who, query, page, chosen))
+
+
+def _behind(c: Connection, index: Index, who: Viewer) -> int:
+    new = log.after(c, RECORD, log.cursor(c, fill.cursor_name(index)), JUST_NOW)
+    lines = {entry.line for entry in new if entry.line is not None}
+    return len(sight.visible(c, who, list(current.by_line(c, RECORD, lines).values())))
 
 
 def _counts(
-    index: Index, who: Viewer, query: Query, page: Page, chosen: Collection[str]
+    index: Asked, who: Viewer, query: Query, page: Page, chosen: Collection[str]
 ) -> dict[str, tuple[tuple[str, int], ...]]:
     """The counts of every field; of a chosen one without its own filter, so that its other values can be seen too."""
     counted = dict(page.facets)
@@ -122,8 +136,8 @@ def _rows(c: Connection, who: Viewer, page: Page, query: Query, text: str) -> li
     return sorted(made, key=lambda row: (-(row.time // SECOND), row.type != "incident", row.piece))
 
 
-def _pages(found: Found | None, endpoint: str, **kept: Any) -> dict[str, str | None]:
-    older = url_for(endpoint, **kept, after=found.after) if found and found.after else None
+def _pages(found: Found, endpoint: str, **kept: Any) -> dict[str, str | None]:
+    older = url_for(endpoint, **kept, after=found.after) if found.after else None
     return {"older": older, "newer": url_for(endpoint, **kept) if request.args.get("after") else None}
 
 

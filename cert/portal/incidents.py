@@ -15,6 +15,7 @@ from cert.correlate import Link, Reason
 from cert.errors import Missing, NotFound, Refused
 from cert.portal import formats, rows, titles, words
 from cert.portal.portal import Portal, viewer
+from cert.search.limited import MOST, Recent
 from cert.store import current, people
 from cert.store.engine import Connection, reading
 from cert.store.log import RECORD, Entry
@@ -29,7 +30,7 @@ class Page:
     entry: Entry
     around: list[Entry]
     links: list[Link]
-    fault: str = ""
+    limited: int = 0  # how many objects were looked through for links, where these are not all
     context: dict[str, Any] = field(default_factory=dict)
 
 
@@ -118,10 +119,11 @@ def _draw(portal: Portal, ref: str, part: str, typed: dict[str, Any]) -> str:
 
 def _page(portal: Portal, c: Connection, who: Viewer, entry: Entry) -> Page:
     around = sight.gather(c, who, entry)
+    language = str(get_locale())[:2]
     try:
-        return Page(entry, around, correlate.links(c, portal.index(), who, around, str(get_locale())[:2]))
-    except Missing as fault:
-        return Page(entry, around, [], fault=words.sentence(fault))
+        return Page(entry, around, correlate.links(c, portal.index(), who, around, language))
+    except Missing:
+        return Page(entry, around, correlate.links(c, Recent(c), who, around, language), limited=MOST)
 
 
 def _context(portal: Portal, c: Connection, who: Viewer, page: Page) -> dict[str, Any]:
@@ -130,12 +132,11 @@ def _context(portal: Portal, c: Connection, who: Viewer, page: Page) -> dict[str
     notes = _notes(c, page)
     history = _versions(c, who, page.entry)
     holders = portal.holders(c, who, page.entry)
-    if page.fault:
-        flash(page.fault, "problem")
     if sight.is_revoked(page.entry):
         flash(gettext("Its author has withdrawn this incident. It is found by this address alone."), "problem")
     return {
         "incident": rows.head(c, page.entry),
+        "limited": page.limited,
         "strictest": sight.strictest(c, [*page.around, *(link.incident for link in page.links)]),
         "counts": {
             "observables": len(observed),

@@ -80,8 +80,9 @@ def _other(c: Connection, entry: Entry, confirmed: bool) -> dict[str, Any]:
     }
 
 
-def _count(portal: Portal, who: Viewer, ids: Sequence[str]) -> int:
+def _count(portal: Portal, who: Viewer, ids: Sequence[str]) -> int | None:
+    """How many incidents name one of these systems; None while the index cannot be asked."""
     try:
         return portal.index().search(parse("", {"type": ["incident"], "system": ids}), who.labels, 1).count
     except Missing:
-        return 0
+        return None

@@ -1,8 +1,11 @@
 """A line of the record as the index knows it (pure). Made here, not in an engine, so that all engines answer alike."""
 
-from collections.abc import Collection, Iterator
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from cert import extension
 from cert.keys import keys
@@ -11,11 +14,17 @@ from cert.stix import Micros
 from cert.store.log import Entry
 
 TEXT_MAX = 200_000  # characters of one object that are searched by words
+FIELD_MAX = 300
+"""Characters of a value that is filtered by. A longer one is known by its beginning: Lucene takes no endless terms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is found, and what it is found by. `exact` is the words in their order, `words` their stems, once each."""
+    """What is found, and what it is found by.
+
+    `exact` is the words in their order, `words` their stems, sorted, once each. Equal lines give equal documents, in
+    every process.
+    """
 
     line: int
     number: int
@@ -32,6 +41,15 @@ class Document:
     rsit: str
     severity: str
     time: Micros
+
+    @property
+    def digest(self) -> int:
+        """63 bits that stand for all that an engine keeps of the document: equal ones need not be written again."""
+        kept = [
+            *(self.line, self.type, self.nation, self.labels, self.words, self.exact, self.keys, self.systems),
+            *(self.handling, self.rsit, self.severity, self.time),
+        ]
+        return int.from_bytes(hashlib.blake2b(orjson.dumps(kept), digest_size=8).digest()) >> 1
 
 
 def document(entry: Entry, labels: Collection[str], nation: str, handling: str) -> Document:
@@ -52,12 +70,12 @@ def document(entry: Entry, labels: Collection[str], nation: str, handling: str) 
         origin=entry.origin,
         nation=nation,
         labels=tuple(sorted(labels)),
-        words=" ".join({stem(word) for word in text}),
+        words=" ".join(sorted(set(map(stem, text)))),
         exact=" ".join(text),
-        keys=(id_key(entry.id), *keys(obj)),
-        systems=extension.systems(obj),
+        keys=(id_key(entry.id), *sorted(keys(obj))),
+        systems=tuple(dict.fromkeys(one[:FIELD_MAX] for one in extension.systems(obj))),
         handling=handling,
-        rsit=extension.rsit(obj).partition(":")[0].lower(),
+        rsit=extension.rsit(obj).partition(":")[0].lower()[:FIELD_MAX],
         severity=extension.severity(obj),
         time=entry.version if entry.version is not None else entry.date_added,
     )
@@ -68,26 +86,29 @@ def id_key(stix_id: str) -> str:
     return f"id:{stix_id}"
 
 
-def _texts(obj: dict[str, Any]) -> Iterator[str]:
+def _texts(obj: dict[str, Any]) -> list[str]:
     """Everything in an object that a person could have written or would look for, from the top down."""
+    found: list[str] = []
     waiting: list[Any] = [obj]
     for part in waiting:
-        for name, value in part.items() if isinstance(part, dict) else (("", item) for item in part):
-            if name in _NO_TEXT:
-                continue
-            if isinstance(value, str):
-                if not name.endswith("_ref") and not _is_time(value):
-                    yield value
-            elif isinstance(value, dict | list) and not name.endswith("_refs"):
+        for name, value in part.items() if type(part) is dict else [("", item) for item in part]:
+            kind = type(value)
+            if kind is str:
+                if name not in _NO_TEXT and name[-4:] != "_ref" and not (value[-1:] == "Z" and _is_time(value)):
+                    found.append(value)
+            elif (kind is list or kind is dict) and name[-5:] != "_refs" and name not in _NO_TEXT:
                 waiting.append(value)
+    return found
 
 
 def _is_time(value: str) -> bool:
-    return 20 <= len(value) <= 35 and value[-1] == "Z" and value[10] == "T" and value[4] == "-"
+    return 20 <= len(value) <= 35 and value[10] == "T" and value[4] == "-"
 
 
 _NO_TEXT = frozenset(
     {
+        # Most of what comes, and found here quicker than by its end.
+        *("created_by_ref", "object_marking_refs", "object_refs", "source_ref", "target_ref"),
         *("type", "id", "spec_version", "lang", "pattern_type", "pattern_version", "extension_type"),
         *("granular_markings", "payload_bin", "defanged"),
     }

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from tantivy import Query as Wanted
 from cert.errors import Conflict, Missing
 from cert.search import folder
 from cert.search.documents import Document
-from cert.search.index import Hit, Page, Place
+from cert.search.folder import LIVE, NEXT
+from cert.search.index import Hit, Index, Mark, Page, Place, Rejected
 from cert.search.query import FIELDS, Query, Term
 
 HEAP_BYTES = 32_000_000  # tantivy wants 15 MB at least; more did not index faster
@@ -27,20 +29,50 @@ FACET_MAX = 50  # values of one field that a page lists
 _DISTINCT_MAX = 65_000  # values of one field that are counted, and then cut: counts stay exact
 _LIMIT_MAX = 10_000
 _MOST = 2**63 - 1  # what a column holds
+_MARK = "mark"
+_PAGE = 10_000  # digests
 
 
-def open_embedded(path: Path, *, writer: bool = False, create: bool = False) -> "Embedded":
-    """The index in the folder `path`, to read, or to read and write.
+@dataclass(frozen=True, slots=True)
+class EmbeddedShelf:
+    """A `Shelf` in the folder `path`; it is made with the first index."""
 
-    With `create`, a folder that is missing or of another format is made anew, and empty: its `generation` tells.
-    Raises `Missing` if the folder is not there.
-    """
-    if create:
-        try:
-            folder.generation(path)
-        except Missing:
-            folder.make(path, lambda empty: tantivy.Index(schema(), path=str(empty)))
-    return Embedded(path, writer)
+    path: Path
+
+    def live(self) -> Index:
+        """As the port says."""
+        return Embedded(self.path)
+
+    def generations(self) -> tuple[str | None, str | None]:
+        """As the port says."""
+        return folder.named(self.path, LIVE), folder.named(self.path, NEXT)
+
+    def add(self) -> str:
+        """As the port says. Raises `Missing` where no folder can be made."""
+        return folder.make(self.path, lambda empty: tantivy.Index(schema(), path=str(empty)))
+
+    def open(self, generation: str) -> Index:
+        """As the port says."""
+        return Embedded(self.path, generation)
+
+    def offer(self, generation: str) -> None:
+        """As the port says."""
+        folder.point(self.path, NEXT, generation)
+
+    def promote(self, generation: str) -> None:
+        """As the port says."""
+        replaced, _ = self.generations()
+        folder.point(self.path, LIVE, generation)
+        folder.unpoint(self.path, NEXT)
+        if replaced not in {None, generation}:
+            folder.remove(self.path, str(replaced))
+
+    def sweep(self) -> list[str]:
+        """As the port says."""
+        swept = folder.others(self.path, frozenset(self.generations()))
+        for name in swept:
+            folder.remove(self.path, name)
+        return swept
 
 
 def schema() -> tantivy.Schema:
@@ -48,6 +80,10 @@ def schema() -> tantivy.Schema:
     fields = tantivy.SchemaBuilder()
     fields.add_unsigned_field("line", indexed=True, fast=True)
     fields.add_integer_field("time", indexed=True, fast=True)
+    fields.add_unsigned_field("digest", fast=True)
+    fields.add_text_field("mark", tokenizer_name="raw", index_option="basic")  # of the one document that is a `Mark`
+    for name in ("number", "added"):
+        fields.add_integer_field(name, fast=True)
     fields.add_text_field("words", tokenizer_name="whitespace", index_option="basic")
     fields.add_text_field("exact", tokenizer_name="whitespace", index_option="position")
     for name in ("labels", "keys"):
@@ -58,28 +94,53 @@ def schema() -> tantivy.Schema:
 
 
 class Embedded:
-    """An `Index` on tantivy. One may be shared by threads."""
+    """An `Index` on tantivy: the one named, or the live one, read only. One may be shared by threads."""
 
-    def __init__(self, path: Path, may_write: bool) -> None:
+    def __init__(self, path: Path, generation: str = "") -> None:
         self._path = path
-        self._may_write = may_write
+        self._named = generation
         self._guard = threading.Lock()
         self._writer: tantivy.IndexWriter | None = None
         self._open()
 
     @property
     def generation(self) -> str:
-        return self._generation
+        """As the port says."""
+        with self._guard:
+            self._follow()
+            return self._generation
 
-    def write(self, docs: Sequence[Document], delete: Sequence[int] = ()) -> None:
-        """As the port says. Raises `Conflict` if another process writes, `Missing` if folder or disk has gone."""
-        newest = {doc.line: doc for doc in docs}
-        lines = sorted({*newest, *delete})
-        if not lines:
-            return
+    def write(self, docs: Iterable[Document], delete: Iterable[int], mark: Mark) -> list[Rejected]:
+        """As the port says. Raises `Conflict` if another process writes. Nothing is ever not taken."""
+        put = list(docs)
+        gone = sorted({*(doc.line for doc in put), *delete})
         with self._guard, self._translated():
-            self._commit(self._lock(), lines, newest.values())
+            self._commit(self._lock(), gone, put, mark)
             self._reload()
+        return []
+
+    def mark(self) -> Mark | None:
+        """As the port says."""
+        with self._translated():
+            searcher = self._searcher()
+            at = [address for _, address in searcher.search(self._term("mark", _MARK), limit=1).hits]
+            if not at:
+                return None
+            (number,), (added,) = (searcher.fast_field_values(name, at) for name in ("number", "added"))
+        return Mark(int(number or 0), int(added or 0))
+
+    def digests(self, lines: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
+        """As the port says."""
+        with self._translated():
+            searcher = self._searcher()
+        wanted = [] if lines is None else [Wanted.term_set_query(self._schema, "line", list(lines))]
+        start: int | None = 0
+        while start is not None:
+            rest = self._between("line", FieldType.Unsigned, start, None)
+            with self._translated():
+                page = self._digests(searcher, self._all_of([rest, *wanted]))
+            yield from page
+            start = page[-1][0] + 1 if len(page) == _PAGE else None
 
     def search(
         self, query: Query, labels: frozenset[str], limit: int, after: Place | None = None, facets: Sequence[str] = ()
@@ -110,12 +171,10 @@ class Embedded:
         return {key: n for key, n in counted.items() if n}
 
     def count(self) -> int:
+        """As the port says."""
+        marks = 0 if self.mark() is None else 1
         with self._translated():
-            return self._searcher().num_docs
-
-    def refresh(self) -> None:
-        with self._guard, self._translated():
-            self._reload()
+            return self._searcher().num_docs - marks
 
     def close(self) -> None:
         """Let go of the folder, and of the writer's lock at once rather than when the process ends."""
@@ -125,20 +184,27 @@ class Embedded:
                 self._writer = None
 
     def _open(self) -> None:
-        self._generation = folder.generation(self._path)
+        name = self._named or folder.named(self._path, LIVE)
+        if name is None or not (self._path / name).is_dir():
+            raise Missing(
+                "index-missing",
+                "The search index at %(path)s is missing. Start `puente work`; it builds it again from the record.",
+                path=self._path,
+            )
+        self._generation = name
         with self._translated():
-            self._index = tantivy.Index.open(str(self._path))
+            self._index = tantivy.Index.open(str(self._path / name))
             self._index.config_reader("Manual")
             self._schema = self._index.schema
         self._seen = time.monotonic()
 
     def _lock(self) -> tantivy.IndexWriter:
-        if not self._may_write:
+        if not self._named:
             raise Conflict("index-read-only", f"The search index at {self._path} was opened to read.")
-        if folder.generation(self._path) != self._generation:
+        if not (self._path / self._named).is_dir():
             raise Missing(
                 "index-replaced",
-                "The search index at %(path)s was replaced while it was in use. Start `puente work` again.",
+                "The search index at %(path)s was removed while it was in use. `puente work` builds it again.",
                 path=str(self._path),
             )
         if self._writer is None:
@@ -153,21 +219,28 @@ class Embedded:
                 ) from fault
         return self._writer
 
-    def _commit(self, writer: tantivy.IndexWriter, gone: list[int], docs: Iterable[Document]) -> None:
+    def _commit(self, writer: tantivy.IndexWriter, gone: list[int], docs: Iterable[Document], mark: Mark) -> None:
         try:
             writer.delete_documents_by_query(Wanted.term_set_query(self._schema, "line", gone))
+            writer.delete_documents_by_query(self._term("mark", _MARK))
             for doc in docs:
-                writer.add_document(tantivy.Document.from_dict(_fields(doc), self._schema))
+                writer.add_document(_fields(doc))
+            noted = {"mark": _MARK, "number": mark.number, "added": mark.added}
+            writer.add_document(tantivy.Document.from_dict(noted, self._schema))
             writer.commit()
         except ValueError:
             self._writer = None  # a writer that failed is of no more use; the next batch takes a new one
             raise
 
     def _reload(self) -> None:
-        if not self._may_write and folder.generation(self._path) != self._generation:
-            self._open()
+        self._follow()
         self._index.reload()
         self._seen = time.monotonic()
+
+    def _follow(self) -> None:
+        """Who reads the live index goes over to the one that has taken its place."""
+        if not self._named and folder.named(self._path, LIVE) != self._generation:
+            self._open()
 
     def _searcher(self) -> Searcher:
         with self._guard:
@@ -231,6 +304,13 @@ class Embedded:
         lines, times = (searcher.fast_field_values(name, at) for name in ("line", "time"))
         return [Hit(int(line or 0), int(moment or 0)) for line, moment in zip(lines, times, strict=True)]
 
+    def _digests(self, searcher: Searcher, wanted: Wanted) -> list[tuple[int, int]]:
+        order = tantivy.Order.Asc
+        found = searcher.search(wanted, limit=_PAGE, count=False, order_by_field="line", order=order).hits
+        at = [address for _, address in found]
+        lines, digests = (searcher.fast_field_values(name, at) for name in ("line", "digest"))
+        return [(int(line or 0), int(digest or 0)) for line, digest in zip(lines, digests, strict=True)]
+
     def _at(self, moment: int) -> Wanted:
         return Wanted.term_query(self._schema, "time", moment)
 
@@ -247,22 +327,22 @@ class Embedded:
         return Wanted.boolean_query([(Occur.Must, one) for one in wanted])
 
 
-def _fields(doc: Document) -> dict[str, Any]:
-    given = {
-        "line": doc.line,
-        "time": doc.time,
-        "words": doc.words,
-        "exact": doc.exact,
-        "labels": list(doc.labels),
-        "keys": list(doc.keys),
-        "nation": doc.nation,
-        "type": doc.type,
-        "handling": doc.handling,
-        "system": list(doc.systems),
-        "rsit": doc.rsit,
-        "severity": doc.severity,
-    }
-    return {name: value for name, value in given.items() if value not in ("", [])}
+def _fields(doc: Document) -> tantivy.Document:
+    """A document as tantivy takes it, value by value: to have a dict checked against the schema takes far longer."""
+    made = tantivy.Document()
+    for name, number in (("line", doc.line), ("digest", doc.digest)):
+        made.add_unsigned(name, number)
+    made.add_integer("time", doc.time)
+    for name, value in (
+        *(("words", doc.words), ("exact", doc.exact), ("nation", doc.nation), ("type", doc.type)),
+        *(("handling", doc.handling), ("rsit", doc.rsit), ("severity", doc.severity)),
+    ):
+        if value:
+            made.add_text(name, value)
+    for name, listed in (("labels", doc.labels), ("keys", doc.keys), ("system", doc.systems)):
+        for value in listed:
+            made.add_text(name, value)
+    return made
 
 
 def _count(searcher: Searcher, wanted: Wanted) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cert import values
 from cert.keys import value_keys
-from cert.search.documents import id_key
+from cert.search.documents import FIELD_MAX, id_key
 from cert.search.words import stem, tokens
 from cert.stix import Micros
 
@@ -70,7 +70,7 @@ def parse(text: str, chosen: Mapping[str, Iterable[str]] | None = None, since: M
 
 
 def _add_filter(filters: dict[str, dict[str, None]], field: str, value: str) -> bool:
-    wanted = value.strip().lower().removeprefix("tlp:")
+    wanted = value.strip().lower().removeprefix("tlp:")[:FIELD_MAX]
     if field not in FIELDS or not wanted:
         return False
     filters.setdefault(field, {})[wanted] = None

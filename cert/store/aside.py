@@ -1,11 +1,12 @@
 """What was set aside in plain sight: one bad entry never stops a stream, and never disappears either."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from cert.stix import Micros
-from cert.store.engine import Connection, insert_new
+from cert.store.engine import Connection, among, insert_new
 from cert.store.tables import health, set_aside
 
 
@@ -26,6 +27,20 @@ def put_aside(c: Connection, aside: Aside) -> None:
     """Set an entry aside; a second time changes nothing."""
     values = {name: getattr(aside, name) for name in Aside.__slots__}
     insert_new(c, set_aside, [values])
+
+
+def take_back(c: Connection, follower: str, log: str, numbers: Sequence[int]) -> None:
+    """These entries are set aside no longer: the follower could use them after all."""
+    c.execute(
+        delete(set_aside).where(
+            set_aside.c.follower == follower, set_aside.c.log == log, among(set_aside.c.number, numbers)
+        )
+    )
+
+
+def forget(c: Connection, follower: str) -> None:
+    """Forget what a follower has set aside that will never run again."""
+    c.execute(delete(set_aside).where(set_aside.c.follower == follower))
 
 
 def all_aside(c: Connection, limit: int, follower: str | None = None) -> list[Aside]:
@@ -62,3 +77,8 @@ def report(c: Connection, name: str, *, ok: bool, sentence: str, now: Micros) ->
 def all_health(c: Connection) -> list[Health]:
     """The last report of each part."""
     return [Health(r.name, r.ok, r.sentence, r.since) for r in c.execute(select(health).order_by(health.c.name))]
+
+
+def forget_health(c: Connection, name: str) -> None:
+    """Forget the last report of a part."""
+    c.execute(delete(health).where(health.c.name == name))

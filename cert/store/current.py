@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, select
 from cert.stix import Micros
 from cert.store.engine import Connection, among
 from cert.store.entries import ENTRIES, Entry, log_number, read_entries
-from cert.store.tables import bodies, current, entries, ids, lines, refs
+from cert.store.tables import bodies, current, entries, ids, lines, logs, refs
 
 
 def newest(c: Connection, log: str, stix_ids: Iterable[str]) -> list[Entry]:
@@ -26,6 +26,25 @@ def by_line(c: Connection, log: str, line_numbers: Iterable[int]) -> dict[int, E
         return {}
     found = read_entries(c, _current(log).where(among(current.c.line, wanted)))
     return {entry.line: entry for entry in found if entry.line is not None}
+
+
+def lines_beyond(c: Connection, log: str, line: int, limit: int) -> list[int]:
+    """The next lines that a log holds, rising, at most `limit`: a walk over all that is current."""
+    found = select(current.c.line).where(current.c.log + 0 == log_number(log), current.c.line > line)
+    return list(c.execute(found.order_by(current.c.line).limit(limit)).scalars())
+
+
+def newest_lines(c: Connection, log: str, kind: str, limit: int, scan: int) -> list[int]:
+    """The lines of the newest entries of a log, of one STIX type or "" for all, newest first, at most `limit`.
+
+    At most `scan` entries are looked at, from the newest backwards.
+    """
+    head = select(logs.c.head).where(logs.c.name == log).scalar_subquery()
+    found = select(current.c.line).where(current.c.log == log_number(log), current.c.number > head - scan)
+    if kind:
+        found = found.join(lines, lines.c.n == current.c.line).join(ids, ids.c.n == lines.c.id_n)
+        found = found.where(*_is_type(ids, kind))
+    return list(c.execute(found.order_by(current.c.number.desc()).limit(limit)).scalars())
 
 
 def referrers(

@@ -1,110 +1,116 @@
-"""The database itself: the only place that knows which engine stands behind the URL.
+"""The database itself, whichever it is: opened, read, written, locked.
 
-SQLite runs in WAL mode with `synchronous=FULL`, through `pysqlite3` where it has a wheel: the SQLite under many
-Pythons is in the range of the WAL-reset bug (3.7.0 to 3.51.2, https://sqlite.org/changes.html), which can lose
-committed writes when more than one process writes.
+`sqlite.py` and `postgres.py` answer the same questions for one engine each; nothing else knows which one it is. Both
+have one writer at a time: a write transaction begins with a lock. So numbers rise in the order of commits, what is free
+stays free until it is taken, and no two writers wait for each other.
 """
 
 import contextlib
-import fcntl
-import importlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import (
-    Column,
+    BindParameter,
     ColumnElement,
     Connection,
     Dialect,
     Engine,
+    Insert,
+    RootTransaction,
     Table,
-    create_engine,
     event,
-    func,
-    insert,
     make_url,
-    select,
 )
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import types as sql
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from cert.errors import Missing
+from cert.store import postgres, sqlite
+from cert.store.lock import Kind, Lock
+from cert.store.sqlite import database_file, sqlite_module
 
 __all__ = [
     "Connection",
     "DatabaseError",
     "Engine",
+    "Lock",
     "OperationalError",
-    "allocate",
+    "PoolEmpty",
+    "address",
+    "alone",
     "among",
     "database_file",
+    "demand_one_machine",
+    "demand_server",
     "insert_new",
     "insert_rows",
     "open_db",
     "reading",
+    "settle",
+    "sqlite_module",
+    "take_lock",
     "writing",
 ]
 
-WRITING = "puente_writing"
-BUSY_TIMEOUT_MS = 30_000
-MMAP_BYTES = 1 << 28
-CHECKPOINT_PAGES = 4_000  # 16 MB: the id index is written all over, so most pages are copied back once for many commits
+KIND = "puente_kind"
 
 
-def open_db(url: str, *, cache_mb: int = 8) -> Engine:
+class Side(Protocol):
+    """What there is to know of one engine."""
+
+    def begin(self, c: Connection, kind: Kind) -> None: ...
+    def turn(self, db: Engine) -> AbstractContextManager[None]: ...
+    def take_lock(self, db: Engine, name: str) -> Lock | None: ...
+    def demand_server(self, db: Engine) -> None: ...
+    def other_machines(self, c: Connection) -> list[str]: ...
+    def settle(self, c: Connection, tables: Iterable[Table]) -> None: ...
+    def new_only(self, table: Table) -> Insert: ...
+    def insert_rows(self, c: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, new_only: bool) -> None: ...
+
+
+def _side(dialect: Dialect) -> Side:
+    return postgres if dialect.name == "postgresql" else sqlite
+
+
+def open_db(url: str, *, cache_mb: int = 8, password: str = "", machine: str = "") -> Engine:
     """The engine for a database URL; nothing is read or written yet.
 
-    `cache_mb` is SQLite's page cache per connection: large for the one big writer, small for everyone else.
-    Raises `Missing` if the folder of a SQLite file is not there.
+    `cache_mb` is SQLite's page cache per connection: large for the one big writer, small for everyone else. `password`
+    and `machine`, the name under which this machine is known to the others, are for a server. Raises `Missing` if the
+    folder of a SQLite file or the driver of a server is not there.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise Missing("database-engine", f"The database {parsed.render_as_string()} is not one Puente runs on yet.")
-    folder = Path(parsed.database or "").parent
-    if not folder.is_dir():
-        raise Missing("database-folder", f"The folder {folder} for the database is missing. Run `puente init` first.")
-    db = create_engine(parsed, module=sqlite_module(), connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-
-    def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, to choose its kind
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            f"cache_size={-1024 * cache_mb}",
-            f"mmap_size={MMAP_BYTES}",
-            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    event.listen(db, "connect", on_connect)
+    match parsed.get_backend_name():
+        case "sqlite":
+            db = sqlite.open_db(parsed, cache_mb)
+        case "postgresql":
+            db = postgres.open_db(parsed, password, machine)
+        case _:
+            raise Missing(
+                "database-engine",
+                "The database %(url)s is not one Puente runs on: SQLite or PostgreSQL.",
+                url=parsed.render_as_string(),
+            )
     event.listen(db, "begin", _begin)
     return db
 
 
-def sqlite_module() -> ModuleType:
-    """The SQLite driver: `pysqlite3` where it is installed, else the one that came with Python."""
-    try:
-        return importlib.import_module("pysqlite3")
-    except ImportError:
-        return sqlite3
-
-
-def _begin(connection: Connection) -> None:
-    writer = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+def _begin(c: Connection) -> None:
+    _side(c.dialect).begin(c, c.get_execution_options().get(KIND, "read"))
 
 
 @contextlib.contextmanager
 def reading(db: Engine) -> Iterator[Connection]:
     """A connection whose whole block sees one state of the database and takes no write lock."""
-    with db.connect() as connection:
+    with _transaction(db, "read") as connection:
         yield connection
 
 
@@ -112,42 +118,87 @@ def reading(db: Engine) -> Iterator[Connection]:
 def writing(db: Engine, *, bulk: bool = False) -> Iterator[Connection]:
     """A write transaction: committed when the block ends, rolled back if it raises.
 
-    `bulk` is for writers of many objects: on SQLite they take turns by a file lock, so that a person's small write,
+    `bulk` is for writers of many objects: they take turns by a lock of their own, so that a person's small write,
     which does not take it, never queues behind several of them.
     """
-    turn = _turn(db) if bulk else contextlib.nullcontext()
-    with turn, db.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
+    turn = _side(db.dialect).turn(db) if bulk else contextlib.nullcontext()
+    with turn, _transaction(db, "bulk" if bulk else "write") as connection:
         yield connection
 
 
 @contextlib.contextmanager
-def _turn(db: Engine) -> Iterator[None]:
-    with Path(f"{database_file(db)}.bulk").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        yield  # closing the file gives the turn back, and so does the death of the process
+def alone(db: Engine) -> Iterator[Connection]:
+    """A write transaction while no other process has the database open; whoever opens it meanwhile, waits.
+
+    Raises `Conflict` if another one has it open. It may take its time.
+    """
+    db.dispose()
+    try:
+        with _transaction(db, "alone") as connection:
+            yield connection
+    finally:
+        db.dispose()  # this connection kept the others out
 
 
-def database_file(db: Engine) -> Path:
-    """The path of the SQLite file; locks and the like stand beside it."""
-    return Path(db.url.database or "")
+@contextlib.contextmanager
+def _transaction(db: Engine, kind: Kind) -> Iterator[Connection]:
+    connection, transaction = _begun(db, kind)
+    with connection, transaction:
+        yield connection
 
 
-def allocate(c: Connection, column: Column[int], count: int) -> range:
-    """The next `count` free numbers of an integer key; they are ours until this write transaction ends."""
-    highest = c.execute(select(func.coalesce(func.max(column), 0))).scalar_one()
-    return range(highest + 1, highest + 1 + count)
+def _begun(db: Engine, kind: Kind, *, again: bool = True) -> tuple[Connection, RootTransaction]:
+    """A transaction that has begun. Where the server has gone and come since the last one, on another connection."""
+    connection = db.connect().execution_options(**{KIND: kind})
+    try:
+        return connection, connection.begin()
+    except OperationalError as fault:
+        if not (again and fault.connection_invalidated):
+            connection.close()
+            raise
+    except BaseException:
+        connection.close()
+        raise
+    connection.invalidate()
+    db.dispose()  # what else is kept there is as old
+    return _begun(db, kind, again=False)
 
 
-def among(column: ColumnElement[Any], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
-    """Whether a column has one of these values, of which there may be any number: they travel as one parameter."""
-    listed = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
-    return column.in_(select(listed.c.value))
+def address(db: Engine) -> str:
+    """The URL of a database as it stands in the settings, without a password."""
+    url = db.url
+    shown = URL.create(url.get_backend_name(), url.username, None, url.host, url.port, url.database, url.query)
+    return shown.render_as_string()
+
+
+def take_lock(db: Engine, name: str) -> Lock | None:
+    """The lock with this name, or None while another process has it. It dies with the process that holds it."""
+    return _side(db.dialect).take_lock(db, name)
+
+
+def demand_server(db: Engine) -> None:
+    """Raise `Missing`, with the next step, unless the server answers and is one that Puente can run on."""
+    _side(db.dialect).demand_server(db)
+
+
+def demand_one_machine(db: Engine) -> None:
+    """Raise `Missing` if another machine works on this database: for a node whose index is on this one."""
+    with reading(db) as c:
+        others = _side(db.dialect).other_machines(c)
+    if others:
+        raise Missing(
+            "several-machines",
+            "Another machine (%(machines)s) works on this database, but the index of this node is a folder, which only "
+            "one machine can use. Run all processes of the node on one machine, or let `elasticsearch` name a cluster. "
+            "A machine that was switched off is forgotten after a minute.",
+            machines=", ".join(others),
+        )
 
 
 def insert_new(c: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose key is not there yet, and leave the others as they are."""
     if rows:
-        c.execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
+        c.execute(_side(c.dialect).new_only(table), rows)
 
 
 def insert_rows(c: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, new_only: bool = False) -> None:
@@ -157,10 +208,60 @@ def insert_rows(c: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *,
     Python a few times, which costs more than the insert itself.
     """
     if rows:
-        c.exec_driver_sql(_insert_text(table, c.dialect, new_only), list(rows))
+        _side(c.dialect).insert_rows(c, table, rows, new_only=new_only)
 
 
-@lru_cache(maxsize=64)
-def _insert_text(table: Table, dialect: Dialect, new_only: bool) -> str:
-    statement = sqlite_insert(table).on_conflict_do_nothing() if new_only else insert(table)
-    return str(statement.compile(dialect=dialect))
+def settle(c: Connection, tables: Iterable[Table]) -> None:
+    """After rows came in with their numbers: let the database number on from the highest, and plan with what it has."""
+    _side(c.dialect).settle(c, tables)
+
+
+# --- any number of values as one parameter -----------------------------------------------------------------------
+def among(column: ColumnElement[Any], values: "Iterable[str] | Iterable[int] | str") -> ColumnElement[bool]:
+    """Whether a column has one of these values, of which there may be any number: they travel as one parameter.
+
+    For a statement that is made once, `values` is the name under which they are given when it is executed.
+    """
+    kind = _Listed(sql.Text if isinstance(column.type, sql.Text) else sql.BigInteger)
+    given = (values, None) if isinstance(values, str) else (None, values)
+    listed: BindParameter[Any] = BindParameter(given[0], given[1], type_=kind, unique=given[0] is None, required=False)
+    return _Among(column, listed)
+
+
+class _Listed(sql.TypeDecorator[Any]):
+    """Many values as one: an array, or as JSON where the engine knows no arrays."""
+
+    impl = sql.Text
+    cache_ok = True
+
+    def __init__(self, of: type[sql.TypeEngine[Any]]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> sql.TypeEngine[Any]:
+        return ARRAY(self.of) if dialect.name == "postgresql" else sql.Text()
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return list(value) if dialect.name == "postgresql" else orjson.dumps(list(value)).decode()
+
+
+class _Among(FunctionElement[bool]):
+    name = "among"
+    type = sql.Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> "_Among":
+        """Itself: it is a condition already, and `= 1` behind it, as for a function, would hide it from the planner."""
+        return self
+
+
+@compiles(_Among)
+def _in_listed(element: _Among, compiler: SQLCompiler, **more: Any) -> str:
+    column, listed = (compiler.process(part, **more) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 compiled, not put together
+
+
+@compiles(_Among, "postgresql")
+def _in_array(element: _Among, compiler: SQLCompiler, **more: Any) -> str:
+    column, listed = (compiler.process(part, **more) for part in element.clauses)
+    return f"{column} = ANY ({listed})"

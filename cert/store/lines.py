@@ -6,13 +6,13 @@ A line is (origin, id), or (origin, id, digest) for an object without versions. 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from cert.stix import Micros
-from cert.store.engine import Connection, allocate, among, insert_rows
+from cert.store.engine import Connection, among, insert_rows
 from cert.store.tables import bodies, current, entries, ids, lines, refs
 
 
@@ -32,28 +32,38 @@ class Statement:
     handling: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A version of a line that some log already has."""
+class Held(NamedTuple):
+    """A version of a line that a log has. In one log the newest version is the largest, and of equals the last."""
 
     log: int
-    number: int
     version: Micros | None
+    number: int
     body: int
     digest: bytes
+
+
+_KNOWN_IDS = select(ids.c.stix_id, ids.c.n).where(among(ids.c.stix_id, "names"))
+_KNOWN_LINES = select(lines.c.id_n, lines.c.origin, lines.c.digest, lines.c.n).where(among(lines.c.id_n, "ids"))
+_HELD = (
+    select(entries.c.line, entries.c.log, entries.c.version, entries.c.number, entries.c.body, bodies.c.digest)
+    .join(bodies, bodies.c.n == entries.c.body)
+    .where(among(entries.c.line, "lines"))
+)
+_FORGET = delete(current).where(current.c.log == bindparam("of"), among(current.c.line, "lines"))
 
 
 class Bodies:
     """The bodies that one append will write, and a way to read back any that an entry points at."""
 
-    def __init__(self, c: Connection, most: int) -> None:
+    def __init__(self, c: Connection, first: int) -> None:
         self.c = c
-        self.free = iter(allocate(c, bodies.c.n, most))
+        self.next = first
         self.rows: dict[int, tuple[int, bytes, bytes]] = {}
 
     def add(self, digest: bytes, body: bytes) -> int:
         """Keep a body, and give its number."""
-        number = next(self.free)
+        number = self.next
+        self.next += 1
         self.rows[number] = (number, digest, body)
         return number
 
@@ -69,66 +79,83 @@ class Bodies:
         insert_rows(self.c, bodies, list(self.rows.values()))
 
 
-def intern_ids(c: Connection, wanted: Iterable[str]) -> dict[str, int]:
-    """The numbers of these STIX ids; those not seen before get one."""
-    names = list(dict.fromkeys(wanted))
-    found = c.execute(select(ids.c.stix_id, ids.c.n).where(among(ids.c.stix_id, names)))
-    known: dict[str, int] = dict(found.all())
-    missing = [name for name in names if name not in known]
-    if missing:
-        rows = list(zip(allocate(c, ids.c.n, len(missing)), missing, strict=True))
-        insert_rows(c, ids, rows)
-        known.update((name, number) for number, name in rows)
-    return known
+class Names:
+    """The STIX ids and the lines that one append is about, by their numbers; what had none gets the next that is free.
+
+    From `first_id` and `first_line` on, a number is new, and nothing is held under it yet.
+    """
+
+    def __init__(self, c: Connection, first_id: int, first_line: int) -> None:
+        self.c = c
+        self.first_id = first_id
+        self.first_line = first_line
+        self.ids: dict[str, int] = {}
+        self.new_ids = 0
+
+    def intern(self, wanted: Iterable[str]) -> None:
+        """See to it that these are among `ids`."""
+        names = [name for name in dict.fromkeys(wanted) if name not in self.ids]
+        if not names:
+            return
+        self.ids.update(self.c.execute(_KNOWN_IDS, {"names": names}).all())
+        missing = [name for name in names if name not in self.ids]
+        free = range(self.first_id + self.new_ids, self.first_id + self.new_ids + len(missing))
+        self.new_ids += len(missing)
+        insert_rows(self.c, ids, list(zip(free, missing, strict=True)))
+        self.ids.update(zip(missing, free, strict=True))
+
+    def lines(self, statements: Sequence[Statement]) -> list[int]:
+        """The line of each statement."""
+        self.intern([said.id for said in statements])
+        keys = [(self.ids[s.id], s.origin, s.digest if s.version is None else b"") for s in statements]
+        seen = [n for n in self.ids.values() if n < self.first_id]
+        found = self.c.execute(_KNOWN_LINES, {"ids": seen}).all() if seen else ()
+        known = {(id_n, origin, digest): n for id_n, origin, digest, n in found}
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        free = range(self.first_line, self.first_line + len(missing))
+        insert_rows(self.c, lines, [(n, *key) for n, key in zip(free, missing, strict=True)])
+        known.update(zip(missing, free, strict=True))
+        return [known[key] for key in keys]
+
+    def held(self, numbers: Iterable[int]) -> dict[int, list[Held]]:
+        """What all logs together hold of these lines."""
+        found: dict[int, list[Held]] = {}
+        wanted = {line for line in numbers if line < self.first_line}
+        for line, *version in self.c.execute(_HELD, {"lines": wanted}).all() if wanted else ():
+            found.setdefault(line, []).append(Held(*version))
+        return found
 
 
-def intern_lines(c: Connection, statements: Sequence[Statement]) -> tuple[list[int], set[int]]:
-    """The line of each statement, and which of these lines no log has ever held."""
-    numbers = intern_ids(c, (said.id for said in statements))
-    wanted = [(numbers[s.id], s.origin, s.digest if s.version is None else b"") for s in statements]
-    found = c.execute(select(lines).where(among(lines.c.id_n, numbers.values()))).all()
-    known = {(id_n, origin, digest): n for n, id_n, origin, digest in found}
-    missing = list(dict.fromkeys(key for key in wanted if key not in known))
-    if missing:
-        created = dict(zip(missing, allocate(c, lines.c.n, len(missing)), strict=True))
-        insert_rows(c, lines, [(n, *key) for key, n in created.items()])
-        known.update(created)
-    return [known[key] for key in wanted], {known[key] for key in missing}
+def lines_in(log: int, held: dict[int, list[Held]]) -> set[int]:
+    """The lines that this log is one of the holders of."""
+    return {line for line, versions in held.items() if any(version.log == log for version in versions)}
 
 
-def held_versions(c: Connection, wanted: set[int]) -> dict[int, list[Held]]:
-    """What all logs together hold of these lines."""
-    if not wanted:
-        return {}
-    found: dict[int, list[Held]] = {}
-    rows = c.execute(
-        select(entries.c.line, entries.c.log, entries.c.number, entries.c.version, entries.c.body, bodies.c.digest)
-        .join(bodies, bodies.c.n == entries.c.body)
-        .where(among(entries.c.line, wanted))
-    ).all()
-    for line, log, number, version, body, digest in rows:
-        found.setdefault(line, []).append(Held(log, number, version, body, digest))
-    return found
+def move_current(c: Connection, log: int, held: dict[int, list[Held]], before: set[int]) -> None:
+    """Point `current` at the newest version of each line that an append touched, by version, not by arrival.
+
+    `before` are those of them that the log held already.
+    """
+    newest = [
+        (line, log, max(here).number)
+        for line, versions in held.items()
+        if (here := [version for version in versions if version.log == log])
+    ]
+    if before:
+        c.execute(_FORGET, {"of": log, "lines": before})
+    insert_rows(c, current, newest)
 
 
-def move_current(c: Connection, log: int, held: dict[int, list[Held]], fresh: set[int]) -> None:
-    """Point `current` at the newest version of each line that an append touched, by version, not by arrival."""
-    newest = {}
-    for line, versions in held.items():
-        ours = [v for v in versions if v.log == log]
-        if ours:
-            newest[line] = max(ours, key=lambda v: (v.version or 0, v.number)).number
-    known = set(newest) - fresh
-    if known:
-        c.execute(delete(current).where(current.c.log == log, among(current.c.line, known)))
-    insert_rows(c, current, [(line, log, number) for line, number in newest.items()])
+def write_refs(c: Connection, stored: Sequence[tuple[Statement, int]], names: Names, before: set[int]) -> None:
+    """Note for each statement, with its line, whom it refers to. `before` are the lines that may have done so before.
 
-
-def write_refs(c: Connection, stored: Sequence[tuple[Statement, int]]) -> None:
-    """Note for each statement, with its line, whom it refers to."""
-    found = dict.fromkeys((target, line, _is_marking(name)) for said, line in stored for name, target in said.refs)
-    numbers = intern_ids(c, (target for target, _, _ in found))
-    insert_rows(c, refs, [(numbers[target], line, marking) for target, line, marking in found], new_only=True)
+    They are written in the order of their key: whoever is referred to together lies together.
+    """
+    names.intern([target for said, _ in stored for _, target in said.refs])
+    found = {(names.ids[target], line, _is_marking(name)) for said, line in stored for name, target in said.refs}
+    again = {row for row in found if row[1] in before} if before else set()
+    insert_rows(c, refs, sorted(found - again))
+    insert_rows(c, refs, sorted(again), new_only=True)
 
 
 @lru_cache(maxsize=1024)  # objects have few different properties

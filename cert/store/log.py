@@ -1,7 +1,8 @@
 """The append-only logs: every change is an entry, numbered without gaps in the order of commits.
 
-An append locks its log's head row until commit, so a reader that has seen number n will never meet a smaller one
-later: whoever reads on from a cursor misses nothing. (A plain serial does not give that: it is taken before commit.)
+An append is made in a write transaction, of which there is one at a time, so a reader that has seen number n will never
+meet a smaller one later: whoever reads on from a cursor misses nothing. (A plain serial does not give that: it is taken
+before commit.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cert import between, stix
 from cert.errors import Conflict, NotFound
@@ -19,14 +20,19 @@ from cert.store.engine import Connection, insert_new, insert_rows
 from cert.store.entries import Entry as Entry
 from cert.store.entries import after as after
 from cert.store.entries import entries_numbered as entries_numbered
-from cert.store.lines import Bodies, Held, held_versions, intern_lines, move_current, write_refs
+from cert.store.lines import Bodies, Held, Names, lines_in, move_current, write_refs
 from cert.store.lines import Statement as Statement
-from cert.store.tables import cursors, entries, logs
+from cert.store.tables import bodies, cursors, entries, ids, lines, logs
 
 RECORD = "record"
 ACTS = "acts"
 OBJECT = "object"
 BATCH = 500  # the most statements one write transaction should append: about 50 ms
+
+_JUDGED = tuple(f"{kind}--" for kind in between.TYPES)
+_FREE = [select(func.coalesce(func.max(t.c.n), 0) + 1).scalar_subquery() for t in (ids, lines, bodies)]
+_HEAD = select(logs.c.n, logs.c.head, logs.c.last_added, *_FREE).where(logs.c.name == bindparam("log"))
+_MOVE_HEAD = update(logs).where(logs.c.n == bindparam("of")).values(head=bindparam("to"), last_added=bindparam("at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,28 @@ class Verdict:
     sentence: str = ""
 
 
-@dataclass(slots=True)
-class _Head:
-    """The locked head row of a log, and the rows that this append will write."""
+class _Append:
+    """An append under way: where its log ends, which numbers are free from there on, and what it will write."""
 
-    log: int
-    head: int
-    last_added: Micros
-    rows: list[tuple[Any, ...]]
+    def __init__(self, c: Connection, log: str) -> None:
+        row = c.execute(_HEAD, {"log": log}).first()
+        if row is None:
+            raise NotFound("log", f"There is no log named {log} on this node.")
+        self.log, self.head, self.last_added, free_id, free_line, free_body = map(int, row)
+        self.c = c
+        self.names = Names(c, free_id, free_line)
+        self.texts = Bodies(c, free_body)
+        self.rows: list[tuple[Any, ...]] = []
+        self.held: dict[int, list[Held]] = {}
+        self.before: set[int] = set()
+        self.grown: set[int] = set()
+
+    def lines_of(self, statements: Sequence[Statement]) -> list[int]:
+        """The line of each statement, in order; from here on `held` is what all logs hold of these lines."""
+        found = self.names.lines(statements)
+        self.held = self.names.held(found)
+        self.before = lines_in(self.log, self.held)
+        return found
 
     def add(self, kind: str, body: int, now: Micros, line: int | None = None, said: Statement | None = None) -> int:
         """Take the next number and a date that no entry of this log has reached."""
@@ -59,6 +79,21 @@ class _Head:
         version, handling = (said.version, said.handling) if said else (None, None)
         self.rows.append((self.log, self.head, kind, line, version, handling, body, self.last_added))
         return self.head
+
+    def add_object(self, said: Statement, line: int, body: int, now: Micros) -> int:
+        """Add a version to a line. Gives its number."""
+        number = self.add(OBJECT, body, now, line, said)
+        self.held.setdefault(line, []).append(Held(self.log, said.version, number, body, said.digest))
+        self.grown.add(line)
+        return number
+
+    def close(self) -> None:
+        """Write it all."""
+        self.texts.write()
+        insert_rows(self.c, entries, self.rows)
+        if self.rows:
+            self.c.execute(_MOVE_HEAD, {"of": self.log, "to": self.head, "at": self.last_added})
+        move_current(self.c, self.log, {line: self.held[line] for line in self.grown}, self.before & self.grown)
 
 
 def statement(checked: Checked, origin: int, handling: str | None = None) -> Statement:
@@ -82,39 +117,32 @@ def append(c: Connection, log: str, statements: Sequence[Statement], now: Micros
     The key is (origin, id, version); an object with neither `modified` nor `created` is keyed by its digest, so other
     content is a further statement. Only the statement's own origin is looked at. `BATCH` at a time is right.
     """
-    head = _lock(c, log)
-    numbers, fresh = intern_lines(c, statements)
-    held = held_versions(c, set(numbers) - fresh)
-    texts = Bodies(c, len(statements))
-    verdicts = []
-    for said, line in zip(statements, numbers, strict=True):
-        versions = held.setdefault(line, [])
-        here = [version for version in versions if version.log == head.log]
-        verdict = _objection(texts, here, said) or _misfit(c, log, said, statements)
+    under_way = _Append(c, log)
+    verdicts, stored = [], []
+    for said, line in zip(statements, under_way.lines_of(statements), strict=True):
+        held = under_way.held.get(line, [])
+        verdict = _objection(under_way, held, said) if held else None
+        if verdict is None and said.id.startswith(_JUDGED):
+            verdict = _misfit(c, log, said, statements)
         if verdict is None:
-            body = _same_content(versions, said) or texts.add(said.digest, said.body)
-            verdict = Verdict("stored", head.add(OBJECT, body, now, line, said))
-            versions.append(Held(head.log, verdict.number, said.version, body, said.digest))
+            body = (held and _same_content(held, said)) or under_way.texts.add(said.digest, said.body)
+            verdict = Verdict("stored", under_way.add_object(said, line, body, now))
+            stored.append((said, line))
         verdicts.append(verdict)
-    texts.write()
-    _close(c, head)
-    move_current(c, head.log, held, fresh)
+    under_way.close()
     if log == RECORD:
-        stored = zip(statements, numbers, verdicts, strict=True)
-        write_refs(c, [(said, line) for said, line, verdict in stored if verdict.outcome == "stored"])
+        write_refs(c, stored, under_way.names, under_way.before)
     return verdicts
 
 
 def append_acts(c: Connection, log: str, kind: str, acts: Sequence[Mapping[str, Any]], now: Micros) -> list[int]:
     """Append acts: what somebody did, as followers and auditors need it. Gives their numbers, in order."""
-    head = _lock(c, log)
-    texts = Bodies(c, len(acts))
+    under_way = _Append(c, log)
     numbers = []
     for act in acts:
         body = stix.canonical(dict(act))
-        numbers.append(head.add(kind, texts.add(stix.sha256(body), body), now))
-    texts.write()
-    _close(c, head)
+        numbers.append(under_way.add(kind, under_way.texts.add(stix.sha256(body), body), now))
+    under_way.close()
     return numbers
 
 
@@ -123,23 +151,15 @@ def mirror(c: Connection, log: str, received: Sequence[Statement | bytes], now: 
 
     Nothing is judged here: what has no STIX identity is kept as bare bytes, for admission to refuse in plain sight.
     """
-    head = _lock(c, log)
+    under_way = _Append(c, log)
     known = [said for said in received if isinstance(said, Statement)]
-    numbers, fresh = intern_lines(c, known)
-    line_of = dict(zip(map(id, known), numbers, strict=True))
-    held = held_versions(c, set(numbers) - fresh)
-    texts = Bodies(c, len(received))
+    line_of = dict(zip(map(id, known), under_way.lines_of(known), strict=True))
     for said in received:
-        if isinstance(said, bytes):
-            head.add(OBJECT, texts.add(stix.sha256(said), said), now)
-            continue
-        line = line_of[id(said)]
-        body = texts.add(said.digest, said.body)
-        number = head.add(OBJECT, body, now, line, said)
-        held.setdefault(line, []).append(Held(head.log, number, said.version, body, said.digest))
-    texts.write()
-    _close(c, head)
-    move_current(c, head.log, held, fresh)
+        if isinstance(said, Statement):
+            under_way.add_object(said, line_of[id(said)], under_way.texts.add(said.digest, said.body), now)
+        else:
+            under_way.add(OBJECT, under_way.texts.add(stix.sha256(said), said), now)
+    under_way.close()
 
 
 def head(c: Connection, log: str) -> int:
@@ -178,38 +198,27 @@ def move_cursor(c: Connection, name: str, before: int, to: int) -> None:
         raise Conflict("cursor-moved", f"Another process moved the cursor {name}. This batch was left to it.")
 
 
-def _lock(c: Connection, log: str) -> _Head:
-    row = c.execute(
-        select(logs.c.n, logs.c.head, logs.c.last_added).where(logs.c.name == log).with_for_update()
-    ).first()
-    if row is None:
-        raise NotFound("log", f"There is no log named {log} on this node.")
-    return _Head(row.n, row.head, row.last_added, [])
+def forget_cursor(c: Connection, name: str) -> None:
+    """Forget how far a follower had read that will never run again."""
+    c.execute(delete(cursors).where(cursors.c.name == name))
 
 
-def _close(c: Connection, head: _Head) -> None:
-    if head.rows:
-        insert_rows(c, entries, head.rows)
-        c.execute(update(logs).where(logs.c.n == head.log).values(head=head.head, last_added=head.last_added))
-
-
-def _objection(texts: Bodies, versions: list[Held], said: Statement) -> Verdict | None:
-    """Why this statement is not appended, or None: what the same origin has already said decides."""
-    for held in versions:
-        if held.version == said.version:
-            if held.digest == said.digest:
-                return Verdict("duplicate", held.number)
-            old, new = texts.obj(held.body), orjson.loads(said.body)
-            return Verdict("conflict", held.number, stix.differing(old, new))
-    if not versions or said.version is None:
+def _objection(under_way: _Append, held: list[Held], said: Statement) -> Verdict | None:
+    """Why this statement is not appended, or None: what the same origin has already said here decides."""
+    here = [version for version in held if version.log == under_way.log]
+    for version in here:
+        if version.version == said.version:
+            if version.digest == said.digest:
+                return Verdict("duplicate", version.number)
+            old, new = under_way.texts.obj(version.body), orjson.loads(said.body)
+            return Verdict("conflict", version.number, stix.differing(old, new))
+    if not here or said.version is None:
         return None
-    return _version_objection(texts, max(versions, key=lambda v: v.version or 0), said)
+    return _version_objection(under_way.texts, max(here), said)
 
 
 def _misfit(c: Connection, log: str, said: Statement, beside: Sequence[Statement]) -> Verdict | None:
     """A refusal if the statement does not fit what the same origin holds here, or says in the same breath."""
-    if stix.type_of(said.id) not in between.TYPES:
-        return None
 
     def held(stix_id: str) -> dict[str, Any] | None:
         bodies = [other.body for other in beside if (other.id, other.origin) == (stix_id, said.origin)]

@@ -4,31 +4,44 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from cert.errors import Missing
-from cert.store.engine import Engine, reading, writing
+from cert.errors import Missing, Refused
+from cert.store import aside
+from cert.store.engine import Connection, Engine, demand_server, reading, writing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MOVED = "moved"
+"""What stands before the revision of a database that was moved, and names the part whose health says where to."""
 
 
 def upgrade(db: Engine) -> None:
     """Make the tables, or bring older ones up to date. Raises `Missing` if they are of a newer version."""
+    demand_server(db)
+    with writing(db) as c:
+        make(c)
+
+
+def make(c: Connection) -> None:
+    """The same, as a part of a write transaction."""
     from alembic import command, config  # a third of a second, which only this command need spend
     from alembic.util import CommandError
 
     told = config.Config()
     told.set_main_option("script_location", str(MIGRATIONS))
     told.set_main_option("path_separator", "os")
-    with writing(db) as c:
-        told.attributes["connection"] = c
-        try:
-            command.upgrade(told, "head")
-        except CommandError as fault:
-            raise _newer(_revision(db)) from fault
+    told.attributes["connection"] = c
+    _demand_not_moved(c)
+    try:
+        command.upgrade(told, "head")
+    except CommandError as fault:
+        raise _newer(revision(c)) from fault
 
 
 def demand_current(db: Engine) -> None:
     """Raise `Missing`, naming the command that mends it, unless the schema is the one this version needs."""
-    have, known = _revision(db), _revisions()
+    demand_server(db)
+    with reading(db) as c:
+        _demand_not_moved(c)
+        have, known = revision(c), _revisions()
     if have == known[-1]:
         return
     if have is None:
@@ -38,12 +51,43 @@ def demand_current(db: Engine) -> None:
     raise _newer(have)
 
 
-def _revision(db: Engine) -> str | None:
+def revision(c: Connection) -> str | None:
     """Where Alembic has noted that this database stands; None before the first migration."""
-    with reading(db) as c:
-        if not inspect(c).has_table("alembic_version"):
-            return None
-        return c.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if not inspect(c).has_table("alembic_version"):
+        return None
+    found: str | None = c.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
+
+
+def mark_moved(c: Connection, to: str) -> None:
+    """Note that this database was moved: whoever opens it again is told where to."""
+    aside.report(c, MOVED, ok=False, sentence=to, now=0)
+    _note(c, f"{MOVED} {revision(c)}")
+
+
+def unmark_moved(c: Connection) -> None:
+    """Take that note away. Raises `Refused` if there is none."""
+    have = revision(c) or ""
+    if not have.startswith(MOVED):
+        raise Refused("not-moved", "This database was not moved, so there is nothing to take back.")
+    _note(c, have.removeprefix(MOVED).strip())
+    aside.forget_health(c, MOVED)
+
+
+def _note(c: Connection, revision: str) -> None:
+    c.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def _demand_not_moved(c: Connection) -> None:
+    if not (revision(c) or "").startswith(MOVED):
+        return
+    to = next((health.sentence for health in aside.all_health(c) if health.name == MOVED), "")
+    raise Missing(
+        "moved",
+        'This database was moved. Write `database = "%(to)s"` into the settings. To go on with this one after all, '
+        "without what came in since, run `puente move --undo`.",
+        to=to,
+    )
 
 
 def _revisions() -> list[str]:

@@ -16,6 +16,7 @@ from cert.store.entries import log_number
 from cert.store.log import OBJECT
 from cert.store.tables import bodies, current, entries, ids, lines, logs
 
+READ_AHEAD = 100  # bodies, on a server; SQLite reads none ahead
 SCAN = 20_000  # the most entries that a page of hand-picked versions looks through before it gives way
 
 
@@ -77,7 +78,7 @@ def objects(c: Connection, log: str, wanted: Wanted, span: Span) -> ObjectsPage:
     page = ObjectsPage([], [], [], False, span.after)
     size = 0
     found = _rows(log, wanted, span).join(bodies, bodies.c.n == entries.c.body).add_columns(bodies.c.body)
-    with c.execute(found) as rows:
+    with c.execute(found.execution_options(stream_results=True, max_row_buffer=READ_AHEAD)) as rows:
         for number, added, body in rows:  # row by row, so that large bodies are never read ahead
             size += len(body)
             if len(page.numbers) == span.limit or (page.numbers and size > span.most_bytes):

@@ -4,9 +4,12 @@ STIX ids are interned, so that the id table's is the only random index and all e
 Times are integers: microseconds since the epoch, UTC.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, types
+from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
+Text = types.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text in the order of its bytes on every engine: a range of ids is then a range of the index."""
 
 
 def _key() -> Column[int]:

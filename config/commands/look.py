@@ -10,17 +10,17 @@ from cert import extension, follow, sight, stix
 from cert.errors import Missing
 from cert.intake import WORKBENCH
 from cert.search import fill
+from cert.search.limited import MOST, Recent
 from cert.search.query import parse
 from cert.store import aside, current, log, people
 from cert.store.engine import Connection, Engine, reading
 from cert.store.log import RECORD, Entry
 from config import node, wiring
-from config.commands.shared import AS, JSON, say, settings_of, viewer_named
+from config.commands.shared import AS, ATTENTION, JSON, say, settings_of, viewer_named
 from config.reading import secret_in
 from config.settings import Settings
 from feeds import store
 
-ATTENTION = 3
 SHOWN = 20  # of what was set aside, the newest
 
 
@@ -34,16 +34,24 @@ def search(path: Path, words: tuple[str, ...], login: str, limit: int, as_json: 
     """Find what LOGIN may see, newest first: words, observables in any spelling, filters such as nation:mx."""
     settings = settings_of(path)
     db = node.database(settings)
-    index = wiring.index_of(settings)()
+    asked, limited = parse(" ".join(words)), False
     with reading(db) as c:
         viewer = viewer_named(c, login)
-        page = index.search(parse(" ".join(words)), viewer.labels, limit)
+        try:
+            page = wiring.index_of(settings)().search(asked, viewer.labels, limit)
+        except Missing as fault:
+            page, limited = Recent(c).search(asked, viewer.labels, limit), True
+            click.echo(f"puente: {fault} Only the {MOST} newest objects were looked through.", err=True)
         entries = current.by_line(c, RECORD, [hit.line for hit in page.hits])
         found = sight.visible(c, viewer, [entries[hit.line] for hit in page.hits if hit.line in entries])
         nations = {org.n: org.nation for org in people.all_organisations(c).values()}
     objects = [_line(entry, nations[entry.origin]) for entry in found]
     lines = [f"{o['nation']}  {o['number'] or o['id']}  {o['title']}" for o in objects]
-    say(as_json, {"count": page.count, "objects": objects}, "\n".join([*lines, f"{page.count} found."]))
+    say(
+        as_json,
+        {"count": page.count, "limited": limited, "objects": objects},
+        "\n".join([*lines, f"{page.count} found."]),
+    )
 
 
 def _line(entry: Entry, nation: str) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from config import node
 from config.reading import load
 from config.settings import Settings
 
+ATTENTION = 3
+"""The exit code for: done, and there is something that a person should look at."""
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 AS = click.option("--as", "login", required=True, metavar="LOGIN", help="Whose eyes to look with.")
 

@@ -1,52 +1,82 @@
-"""`python -m tests.bench`: fills two nodes and prints how fast everything goes on the full ones."""
+"""`python -m tests.bench`: fills two nodes on either pair of engines and prints how fast everything goes on full ones.
+
+Where the servers are not installed, that column is missing and its place says why.
+"""
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import crossing, machine, reads, writes
-from tests.bench.clock import Measured, table
+from tests.bench import crossing, engines, index, machine, reads, writes
+from tests.bench.clock import Turn, table
+from tests.bench.engines import Engines
 from tests.bench.site import Site, site
+from tests.servers.process import NotInstalled
 
 LEAST = writes.TIMES * writes.SAMPLE
+STEPS: Sequence[Callable[[Site], Iterator[Turn]]] = (
+    writes.importing,
+    reads.draining,
+    reads.polling,
+    reads.getting,
+    writes.carrying,
+    index.indexing,
+    reads.searching,
+    writes.filing_incidents,
+    index.rebuilding,
+    index.checking,
+    crossing.crossing,
+    writes.posting,
+    writes.appending,
+)
+"""In this order: each leaves behind what the next ones need."""
 
 
 def main() -> None:
     """Measure, and print the table."""
-    asked = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    asked.add_argument("--objects", type=int, default=100_000, help="how many objects the nodes hold (%(default)s)")
-    held = max(LEAST, asked.parse_args().objects)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--objects", type=int, default=100_000, help="how many objects the nodes hold (%(default)s)")
+    parser.add_argument("--engines", choices=("embedded", "servers", "both"), default="both")
+    asked = parser.parse_args()
+    held = max(LEAST, asked.objects)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="puente-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="puente-bench-") as name, ExitStack() as opened:
         folder = Path(name)
         print(machine.described(folder))
-        with site(folder) as made:
-            rows = list(_all(made, held))
-    print(f"\n{held:,} objects held; durable, validated, one process a step\n\n{table(rows)}")
+        pairs = _engines(asked.engines, folder, opened)
+        if not pairs:
+            sys.exit(1)
+        sites = [opened.enter_context(site(folder / f"site{n}", one, held)) for n, one in enumerate(pairs)]
+        figures = _measured(sites)
+    print(f"\n{held:,} objects held; durable, validated, one process a step\n")
+    print(table(figures, [one.name for one in pairs]))
     print(f"\nAfter {time.monotonic() - started:.0f} s. What a row means and which are noisy: tests/bench/README.md")
 
 
-def _all(made: Site, held: int) -> Iterator[Measured]:
-    steps: list[Callable[[], Measured | list[Measured]]] = [
-        lambda: writes.importing(made, held),
-        lambda: reads.draining(made),
-        lambda: reads.polling(made),
-        lambda: reads.getting(made, held),
-        lambda: writes.carrying(made),
-        lambda: writes.indexing(made),
-        lambda: reads.searching(made),
-        lambda: crossing.crossing(made),
-        lambda: writes.posting(made),
-        lambda: writes.appending(made),
-    ]
-    for step in steps:
-        found = step()
-        yield from found if isinstance(found, list) else [found]
+def _engines(asked: str, folder: Path, opened: ExitStack) -> list[Engines]:
+    found = [] if asked == "servers" else [engines.embedded()]
+    if asked != "embedded":
+        try:
+            found.append(opened.enter_context(engines.servers(folder)))
+        except NotInstalled as lacking:
+            print(f"PostgreSQL + Elasticsearch: not measured. {lacking}")
+    return found
+
+
+def _measured(sites: Sequence[Site]) -> dict[str, dict[str, list[Turn]]]:
+    """Take every step on all sites in turns: what slows the machine down for a while then slows down both."""
+    figures: dict[str, dict[str, list[Turn]]] = {}
+    for step in STEPS:
+        for turns in zip(*map(step, sites), strict=True):
+            for at, turn in zip(sites, turns, strict=True):
+                figures.setdefault(turn.what, {}).setdefault(at.engines.name, []).append(turn)
         print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+    return figures
 
 
 if __name__ == "__main__":

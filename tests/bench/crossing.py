@@ -1,7 +1,7 @@
 """How fast objects cross: release on one node, pull over TAXII and admission on the other."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from cert.follow import now_us
 from cert.intake import WORKBENCH
@@ -14,29 +14,26 @@ from config.reading import secret_in
 from feeds import pull, release
 from feeds.line import Address, Line
 from feeds.store import Peer
-from tests.bench.clock import Measured
+from tests.bench.clock import Turn
 from tests.bench.site import Site, peer, workbench
 from tests.bench.writes import SAMPLE, TIMES, follow_to_end
 
 
-def crossing(site: Site) -> list[Measured]:
+def crossing(site: Site) -> Iterator[Turn]:
     """Release the newest objects of the record, fetch and admit them. Speeds count what crossed, not what was held."""
     us, mx = peer(site.served), peer(site.twin)
     sending, _ = wiring.peer_followers(us)
     _, admitting = wiring.peer_followers(mx)
     follow_to_end(site.served, sending)
-    released, pulled, admitted = [], [], []
     with Line(_address(site), "to-us") as line:
         for part in range(TIMES):
             _name(site, us, part)
-            released.append(_growth(site.served, us.outbound, lambda: follow_to_end(site.served, sending)))
-            pulled.append(_growth(site.twin, mx.inbound, lambda: pull.pull(site.twin, mx, line, now_us)))
-            admitted.append(_growth(site.twin, RECORD, lambda: follow_to_end(site.twin, admitting)))
-    return [
-        Measured("release, with its gate", "objects", released),
-        Measured("pull over TAXII and mirror", "objects", pulled),
-        Measured("admit to the record", "objects", admitted),
-    ]
+            released = _growth(site.served, us.outbound, lambda: follow_to_end(site.served, sending))
+            yield Turn("release, with its gate", "objects", released)
+            pulled = _growth(site.twin, mx.inbound, lambda: pull.pull(site.twin, mx, line, now_us))
+            yield Turn("pull over TAXII and mirror", "objects", pulled)
+            admitted = _growth(site.twin, RECORD, lambda: follow_to_end(site.twin, admitting))
+            yield Turn("admit to the record", "objects", admitted)
 
 
 def _name(site: Site, to: Peer, part: int) -> None:

@@ -7,19 +7,17 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from cert.store.engine import sqlite_module
-
 PAGE = b"\0" * 4096
 
 
 def described(folder: Path) -> str:
     """One line on the machine, one on the software, and one on what makes figures noisy here."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    software = [f"{name} {version(name)}" for name in ("sqlalchemy", "tantivy", "flask", "gunicorn")]
+    software = [f"{name} {version(name)}" for name in ("sqlalchemy", "elasticsearch", "flask", "gunicorn")]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return (
         f"{_processor()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, {platform.system()} {platform.release()}\n"
-        f"Python {platform.python_version()}, SQLite {sqlite_module().sqlite_version}, {', '.join(software)}\n"
+        f"Python {platform.python_version()}, {', '.join(software)}\n"
         f"load {load}; an fsync takes {median(_fsync_ms(folder) for _ in range(20)):.1f} ms"
     )
 

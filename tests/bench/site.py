@@ -1,4 +1,4 @@
-"""What is measured on: two real nodes, of which one serves, and clients whose connections stay open."""
+"""Where it is measured: two real nodes, of which one serves, and clients whose connections stay open."""
 
 import http.client
 import itertools
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from cert import intake
 from cert.intake import Workbench
-from cert.store.engine import Engine, open_db, reading
+from cert.store.engine import Engine, reading
+from config import node
 from config.node import IMPORT
 from config.settings import Settings
 from config.wiring import BIG_CACHE_MB
@@ -20,6 +21,7 @@ from feeds import store
 from feeds.store import Peer
 from feeds.taxii.negotiation import MEDIA_TYPE
 from tests.bench import mix
+from tests.bench.engines import Engines
 from tests.journeys.caller import Caller
 from tests.nations import Nations, nations
 
@@ -46,8 +48,13 @@ class Client:
 
 @dataclass
 class Site:
-    """`served` is the database of the node that HTTP reaches; `twin` holds the same and is only used in process."""
+    """`served` is the database of the node that HTTP reaches; `twin` holds the same and is only used in process.
 
+    Both are to hold `held` objects.
+    """
+
+    engines: Engines
+    held: int
     both: Nations
     folder: Path
     served: Engine
@@ -66,14 +73,14 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
+def site(folder: Path, engines: Engines, held: int) -> Iterator[Site]:
     """Two nodes with their seed, a portal and a TAXII server in front of one, and signed-in clients."""
-    with nations(folder, "mx-portal", "mx-taxii") as both:
+    with nations(folder, "mx-portal", "mx-taxii", told=engines.told) as both:
         both.until(lambda: _answers(both, "taxii") and _answers(both, "portal"))
-        served, twin = (open_db(both.settings(n).database, cache_mb=BIG_CACHE_MB) for n in ("mx", "us"))
+        served, twin = (node.database(both.settings(n), BIG_CACHE_MB) for n in ("mx", "us"))
         portal = Caller(both.portal("mx"))
         portal.sign_in("ana", both.password("mx", "ana"))
-        made = Site(both, folder, served, twin, _client(both), portal)
+        made = Site(engines, held, both, folder, served, twin, _client(both), portal)
         try:
             yield made
         finally:

@@ -4,8 +4,8 @@ import pytest
 
 from cert import correlate, sight
 from cert.errors import Missing
-from cert.search.embedded import open_embedded
 from cert.store.engine import reading
+from config import wiring
 from config.cast import MX, US
 from tests.cast import HOUR, OTAY, START, Node, address, concerns, incident, indicator, made_id, marked, relationship
 from tests.cast import systems as lane
@@ -160,4 +160,4 @@ def test_it_no_longer_links_what_its_author_has_withdrawn(mx: Node) -> None:
 
 def test_it_says_that_the_index_is_missing(mx: Node) -> None:
     with pytest.raises(Missing, match="puente work"):
-        open_embedded(mx.settings.index)
+        wiring.index_of(mx.settings)()

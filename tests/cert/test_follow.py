@@ -3,18 +3,26 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from select import select
 
+import psycopg
 import pytest
 
 from cert import follow
 from cert.errors import Conflict, Missing, PeerUnreachable, Refused
 from cert.follow import Follower, Task
-from cert.store import aside, engine, log
-from cert.store.engine import Connection, Engine, OperationalError, open_db, reading, writing
+from cert.store import aside, log, people, postgres, sqlite
+from cert.store.engine import Connection, Engine, OperationalError, PoolEmpty, open_db, reading, writing
 from cert.store.log import Entry
-from tests.cast import Clock, Node
+from cert.store.tables import metadata
+from tests.cast import START, Clock
+from tests.cert.store.trouble import Relay, end_connections
+from tests.servers.postgres import Door
 
 NAME = "mail:test"
 BAD = 6
@@ -24,12 +32,22 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-@pytest.fixture
-def db(mx: Node) -> Engine:
-    """A log `acts` with ten entries after those that made the node."""
-    with writing(mx.db) as c:
-        log.append_acts(c, "acts", "tick", [{"n": n} for n in range(10)], mx.clock())
-    return mx.db
+@pytest.fixture(params=["sqlite", "postgres"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A log `acts` with ten entries after a few others, on either engine."""
+    file = f"sqlite:///{tmp_path / 'node.db'}"
+    made = open_db(file if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
+    with writing(made) as c:
+        metadata.create_all(c)
+        org = people.add_organisation(
+            c, name="CERT", kind="cert", nation="mx", identity_id="i", default_handling="amber", ours=True
+        )
+        for name in ("record", "acts"):
+            log.create_log(c, name, org.n)
+        log.append_acts(c, "acts", "init", [{}, {}], START)
+        log.append_acts(c, "acts", "tick", [{"n": n} for n in range(10)], START)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture
@@ -139,6 +157,7 @@ def test_it_names_no_insides_of_an_unexpected_fault(db: Engine, start: int) -> N
         Missing("index-missing", "The index is missing."),
         OSError(28, "No space left on device"),
         OperationalError("SELECT", {}, Exception("database is locked")),
+        PoolEmpty("QueuePool limit reached"),
         PeerUnreachable("nothing answers there."),
         TimeoutError(),
     ],
@@ -190,17 +209,46 @@ held = follow.take_lock(open_db(sys.argv[1]), "release:us")
 print("held" if held else "refused", flush=True)
 sys.stdin.readline()
 """
+WORK = """
+import sys, threading
+from cert import follow
+from cert.store.engine import open_db
+def turn():
+    print("works", flush=True)
+    return threading.Event().wait(0.1)
+print("started", flush=True)
+follow.run(open_db(sys.argv[1]), [follow.Task("release:us", turn)], threading.Event(), follow.now_us)
+"""
+
+
+@contextmanager
+def process(program: str, db: Engine) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process on the same database; it is killed at the end."""
+    command = [sys.executable, "-c", program, db.url.render_as_string(hide_password=False)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        yield other
+        other.kill()
+
+
+def line(of: "subprocess.Popen[bytes]") -> bytes:
+    assert of.stdout is not None
+    return of.stdout.readline()
+
+
+def until(done: Callable[[], object]) -> None:
+    """Wait until something is so, for half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
 
 
 @pytest.fixture
 def elsewhere(db: Engine) -> Iterator["subprocess.Popen[bytes]"]:
     """Another process that holds the lock of `release:us`."""
-    command = [sys.executable, "-c", HOLD, str(db.url)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"held\n"
+    with process(HOLD, db) as other:
+        assert line(other) == b"held\n"
         yield other
-        other.kill()
 
 
 def test_it_gives_a_lock_to_one_process_and_frees_it_when_that_is_killed(
@@ -214,9 +262,45 @@ def test_it_gives_a_lock_to_one_process_and_frees_it_when_that_is_killed(
     elsewhere.kill()
     elsewhere.wait()
 
-    held = follow.take_lock(db, "release:us")
-    assert held is not None
-    held.close()
+    until(lambda: is_free(db, "release:us"))
+
+
+def is_free(db: Engine, name: str) -> bool:
+    """Whether nobody holds a lock."""
+    held = follow.take_lock(db, name)
+    if held is not None:
+        held.close()
+    return held is not None
+
+
+def says_something(process: "subprocess.Popen[bytes]", wait_s: float) -> bool:
+    """Whether a process has written something that was not read, or does within so many seconds."""
+    assert process.stdout is not None
+    return bool(select([process.stdout], [], [], wait_s)[0])
+
+
+def test_it_gives_a_lock_to_one_thread_and_frees_it_when_it_is_closed(db: Engine) -> None:
+    with_it = follow.take_lock(db, "release:us")
+    assert with_it is not None
+    with with_it:
+        assert with_it.is_held()
+        assert follow.take_lock(db, "release:us") is None
+
+    until(lambda: is_free(db, "release:us"))
+
+
+def test_it_lets_a_second_worker_take_over_when_the_first_is_killed(db: Engine) -> None:
+    with process(WORK, db) as first, process(WORK, db) as second:
+        assert (line(first), line(second)) == (b"started\n", b"started\n")
+        while not says_something(first, 1) and not says_something(second, 1):
+            pass
+        working, waiting = (first, second) if says_something(first, 0) else (second, first)
+        for _ in range(5):
+            assert line(working) == b"works\n"
+        assert not says_something(waiting, 0)
+
+        working.kill()
+        assert line(waiting) == b"works\n"
 
 
 def test_it_waits_for_the_lock_and_stops_when_told(db: Engine, elsewhere: "subprocess.Popen[bytes]") -> None:
@@ -302,13 +386,14 @@ def test_it_lets_one_task_fail_beside_another(db: Engine, monkeypatch: pytest.Mo
     assert len(turned) == 5
 
 
-def test_it_survives_a_database_that_cannot_note_its_health(mx: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_survives_a_database_that_cannot_note_its_health(db: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may end a thread of the worker: not even the report of a fault."""
     monkeypatch.setattr(follow, "RETRY_S", (0.01,))
     stop = threading.Event()
     turned: list[int] = []
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 1)
-    locked = open_db(str(mx.db.url))
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setitem(postgres.SESSION, "lock_timeout", "1ms")
+    locked = open_db(db.url.render_as_string(hide_password=False))
 
     def turn() -> bool:
         turned.append(1)
@@ -316,8 +401,120 @@ def test_it_survives_a_database_that_cannot_note_its_health(mx: Node, monkeypatc
             stop.set()
         raise OSError("disk")
 
-    with writing(mx.db):
+    with writing(db):
         follow.run(locked, [Task("search", turn)], stop, Clock())
     locked.dispose()
 
     assert len(turned) == 3
+
+
+# --- a server that goes and comes --------------------------------------------------------------------------------
+@pytest.fixture
+def far(postgres_url: str) -> Iterator[Engine]:
+    """A database on a server, with a log `acts` of 300 entries."""
+    made = open_db(postgres_url)
+    with writing(made) as c:
+        metadata.create_all(c)
+        org = people.add_organisation(
+            c, name="CERT", kind="cert", nation="mx", identity_id="i", default_handling="amber", ours=True
+        )
+        for name in ("record", "acts"):
+            log.create_log(c, name, org.n)
+        log.append_acts(c, "acts", "tick", [{"n": n} for n in range(300)], START)
+    yield made
+    made.dispose()
+
+
+def note(c: Connection, batch: Sequence[Entry], now: int) -> None:
+    """An effect that shows when it happens twice."""
+    log.append_acts(c, "record", "effect", [{"n": n} for n in ticks(batch)], now)
+
+
+def effects(db: Engine) -> list[int]:
+    with reading(db) as c:
+        return ticks(log.after(c, "record", 0, 1_000))
+
+
+def test_it_stops_when_its_lock_is_lost_until_it_has_it_again(
+    far: Engine,
+    postgres_url: str,
+    postgres_server: Door,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The server has ended the connection, and given the lock to another process that waited for it."""
+    monkeypatch.setattr(follow, "LOCK_S", 0)
+    turned: list[int] = []
+    stop = threading.Event()
+
+    def turn() -> bool:
+        turned.append(1)
+        return False
+
+    task = Task("release:us", turn)
+    worker = threading.Thread(target=follow.run, args=(far, [task], stop, Clock()))
+    worker.start()
+    until(lambda: turned)
+    key = f"{postgres.NAMED}, {postgres.lock_key('release:us')}"
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    locks = f"FROM pg_locks WHERE locktype = 'advisory' AND classid = {postgres.NAMED} AND {here}"
+    at = str(far.url.database)
+    with psycopg.connect(postgres_url, autocommit=True) as rival:
+        taking = threading.Thread(target=rival.execute, args=(f"SELECT pg_advisory_lock({key})",))
+        taking.start()
+        until(lambda: "f" in postgres_server.run(f"SELECT granted {locks}", at).splitlines())
+        postgres_server.run(f"SELECT pg_terminate_backend(pid) {locks} AND granted", at)
+        taking.join(30)
+        until(lambda: "its lock is lost" in caplog.text)
+        before = len(turned)
+        assert follow.take_lock(far, "release:us") is None
+        assert len(turned) == before
+
+    until(lambda: len(turned) > before)
+    stop.set()
+    worker.join(30)
+
+
+def test_it_does_each_entry_once_while_its_connections_are_ended(
+    far: Engine, postgres_server: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "RETRY_S", (0.01,))
+    follower = Follower(NAME, "acts", inside=note, batch=3)
+    stop = threading.Event()
+    task = Task(NAME, lambda: follow.turn(far, follower, Clock()))
+    worker = threading.Thread(target=follow.run, args=(far, [task], stop, Clock()))
+    worker.start()
+    for so_far in range(0, 300, 30):
+        until(lambda: position_of(far) >= so_far)  # noqa: B023 it is asked at once
+        end_connections(postgres_server, far)
+    until(lambda: position_of(far) == 300)
+    stop.set()
+    worker.join(30)
+
+    assert effects(far) == list(range(300))
+    assert asides(far) == []
+
+
+def position_of(db: Engine) -> int:
+    """How far the follower is; 0 where that cannot be asked just now."""
+    try:
+        return position(db)
+    except OperationalError:
+        return 0
+
+
+def test_it_does_nothing_twice_when_the_answer_to_a_commit_is_lost(far: Engine, postgres_url: str) -> None:
+    """It was committed, and nobody was told: the cursor says so when the same is tried again."""
+    follower = Follower(NAME, "acts", inside=note, batch=100)
+    with Relay(postgres_url) as relay:
+        through = open_db(relay.url)
+        for _ in range(2):
+            relay.lose_answer_to(b"COMMIT")
+            with pytest.raises(OperationalError):
+                follow.turn(through, follower, Clock())
+        run_dry(through, follower)
+        through.dispose()
+
+    assert relay.lost == 2
+    assert effects(far) == list(range(300))
+    assert asides(far) == []

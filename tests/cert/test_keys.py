@@ -101,6 +101,9 @@ def test_it_states_what_the_object_itself_says(obj: dict[str, Any], expected: se
     [
         ("[ipv4-addr:value = '203.0.113.7']", {"ipv4-addr:203.0.113.7"}),
         ("[ipv4-addr:value == '203.0.113.7' OR mutex:name='x']", {"ipv4-addr:203.0.113.7", "mutex:x"}),
+        ("[ipv4-addr:value='203.0.113.7']", {"ipv4-addr:203.0.113.7"}),
+        ("[ ipv4-addr:value  =  '203.0.113.7' ]", {"ipv4-addr:203.0.113.7"}),
+        ("[url:value = 'hxxp://evil[.]example/a']", {"url:http://evil.example/a", "domain-name:evil.example"}),
         (f"[file:hashes.'SHA-256' = '{SHA256}']", {f"file:sha-256:{SHA256}"}),
         (f"[file:hashes.SHA256 = '{SHA256}']", {f"file:sha-256:{SHA256}"}),
         ("[network-traffic:dst_ref.value = '203.0.113.7']", {"ipv4-addr:203.0.113.7"}),

@@ -6,7 +6,9 @@ import pytest
 
 from cert import sight
 from cert.errors import NotFound
+from cert.stix import canonical
 from cert.store.engine import reading
+from cert.store.log import Entry
 from config.cast import MX, US
 from tests.cast import HOUR, OTAY, START, Node, address, concerns, incident, indicator, made_id, marked, relationship
 from tests.cast import systems as lane
@@ -272,6 +274,24 @@ def test_it_lists_shared_systems_that_the_viewer_may_see(mx: Node) -> None:
     with reading(mx.db) as c:
         assert [e.id for e in sight.shared_systems(c, mx.viewer("luis"))] == [OTAY["mx"]]
         assert len(sight.shared_systems(c, mx.viewer("ana"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"revoked": True}, True),
+        ({"revoked": False}, False),
+        ({}, False),
+        ({"name": '"revoked"'}, False),
+        ({"labels": ["revoked"]}, False),
+        ({"extensions": {made_id("extension-definition", 1): {"revoked": True}}}, False),
+    ],
+)
+def test_it_takes_for_withdrawn_only_what_says_so_of_itself(change: dict[str, Any], expected: bool) -> None:
+    body = canonical(indicator(1, **change))
+    entry = Entry(1, "object", 1, made_id("indicator", 1), 1, START, START, None, b"", body)
+
+    assert sight.is_revoked(entry) is expected
 
 
 def test_it_calls_the_strictest_of_several_handlings(mx: Node) -> None:

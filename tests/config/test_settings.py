@@ -32,7 +32,7 @@ def refusal(path: Path, env: dict[str, str] | None = None) -> str:
     return refused.value.sentence
 
 
-@pytest.mark.parametrize("name", ["mx.toml", "us.toml", "node.example.toml"])
+@pytest.mark.parametrize("name", ["mx.toml", "us.toml", "node.example.toml", "large.example.toml"])
 def test_it_reads_the_nodes_that_we_ship(name: str) -> None:
     assert load(NODES / name, {}).nation in {"mx", "us"}
 

@@ -1,6 +1,7 @@
 """Where the real things meet: the tables of followers, the apps, the index that may be lost."""
 
 import shutil
+import time
 
 import pytest
 
@@ -48,8 +49,9 @@ def test_it_builds_an_index_that_is_lost_while_the_worker_runs(mx: Node) -> None
         while search.turn():
             pass
         shutil.rmtree(mx.settings.index)
-        while search.turn():
-            pass
+        deadline = time.monotonic() + 20
+        while wiring.shelf_of(mx.settings).generations()[0] is None or search.turn():  # the worker looks once a second
+            assert search.turn() or time.monotonic() < deadline
         db.dispose()
 
     found = wiring.index_of(mx.settings)().search(parse("suceso"), mx.viewer("luis").labels, 9)
@@ -67,6 +69,7 @@ def test_it_opens_the_index_anew_when_its_folder_was_replaced(mx: Node) -> None:
     shutil.rmtree(mx.settings.index)
     mx.settle()
 
+    assert index().count() > 0
     assert index().generation == mx.index.generation
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,8 @@ from playwright.sync_api import expect
 from config.cast import HISTORY, SYSTEMS
 from tests.journeys.conftest import Sit
 from tests.journeys.desk import Desk
+from tests.nations import Nations, nations, on_servers
+from tests.servers import elastic, postgres
 
 CROSSES_WITHIN_S = 5
 OTAY = next(system for system in SYSTEMS if system.key == "otay")
@@ -17,6 +20,19 @@ HERS = next(event for event in HISTORY if event.by == "grace")
 """Grace's own earlier incident: the handheld readers at the same lane, and the same address."""
 ADDRESS = "203[.]0[.]113[.]7"
 DOMAIN = "lectores-otay[.]example"
+
+
+@pytest.fixture(scope="module", params=["embedded", "servers"])
+def running(request: pytest.FixtureRequest, running: Nations) -> Iterator[Nations]:
+    """Two nations as they are made, and two of which Mexico is on PostgreSQL and Elasticsearch."""
+    if request.param == "embedded":
+        yield running
+        return
+    url, server = request.getfixturevalue("elastic_url"), request.getfixturevalue("postgres_server")
+    with elastic.swept(url) as prefix, postgres.database(server) as database:
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("servers")
+        with nations(folder, told={"mx": on_servers(folder, database, url, f"{prefix}mx")}) as started:
+            yield started
 
 
 @dataclass(frozen=True, slots=True)

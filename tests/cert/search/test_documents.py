@@ -1,5 +1,6 @@
 """A line of the record as the index knows it."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -26,6 +27,8 @@ INCIDENT = {
         CORE: {"extension_type": "property-extension", "criticality": 70},
     },
 }
+
+DIGEST = 7105348270898811248
 
 
 def made(obj: dict[str, Any], *, line: int | None = 7, version: int | None = 5) -> Document:
@@ -78,6 +81,33 @@ def test_it_states_the_keys_of_the_object_and_its_id() -> None:
 def test_it_is_ordered_by_version_or_by_the_day_it_came() -> None:
     assert made(INCIDENT).time == 5
     assert made(INCIDENT, version=None).time == 9
+
+
+def test_it_is_the_same_in_every_process() -> None:
+    """An index is compared with the record by this number, and another process may have written it."""
+    pattern = "[" + " OR ".join(f"mutex:name = '{n}'" for n in range(9)) + "]"
+    signal = {"type": "indicator", "id": "indicator--1", "name": "Señal", "pattern_type": "stix", "pattern": pattern}
+
+    assert made(INCIDENT).digest == DIGEST
+    assert made(signal).digest == 1099063868521016159
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"line": 8}, {"type": "note"}, {"nation": "us"}, {"labels": ("cert",)}, {"words": "red"}, {"exact": "redes"}),
+        *({"keys": ("id:incident--1",)}, {"systems": ()}, {"handling": "red"}, {"rsit": ""}, {"severity": "low"}),
+        *({"time": 6}, {"labels": ("cert,org:1",)}, {"keys": (), "systems": made(INCIDENT).keys}),
+    ],
+    ids=lambda change: "+".join(change),
+)
+def test_its_digest_tells_any_change_of_what_an_engine_keeps(change: dict[str, Any]) -> None:
+    assert replace(made(INCIDENT), **change).digest != DIGEST
+
+
+def test_its_digest_says_nothing_about_what_no_engine_keeps() -> None:
+    assert replace(made(INCIDENT), number=9, id="incident--2", origin=5).digest == DIGEST
+    assert 0 <= DIGEST < 2**63
 
 
 def test_it_refuses_an_act() -> None:

@@ -7,11 +7,10 @@ import pytest
 
 from cert.search import fill
 from cert.search.query import parse
-from cert.store import aside, log
+from cert.store import log
 from cert.store.engine import reading
-from config import wiring
 from config.cast import MX, US
-from tests.cast import HOUR, START, Node, address, concerns, incident, indicator, made_id, marked
+from tests.cast import HOUR, START, Node, address, incident, indicator, made_id, marked
 
 SECRET = made_id("marking-definition", 9)
 
@@ -107,7 +106,7 @@ def test_it_changes_nothing_when_it_indexes_all_again(mx: Node) -> None:
     mx.settle()
     before = mx.index.count()
 
-    fill.fill(mx.db, mx.index)(mx.everything())
+    fill.fill(mx.db, mx.index, mx.clock)(mx.everything())
 
     assert mx.index.count() == before
     with reading(mx.db) as c:
@@ -119,33 +118,4 @@ def test_it_skips_acts(mx: Node) -> None:
     mx.release(entry)
     mx.settle()
 
-    assert wiring.search_follower(mx.db, mx.index).log == "record"
     assert found(mx, "suceso") == 1
-
-
-HOSTILE: dict[str, dict[str, Any]] = {
-    "a long id of a system": {"extensions": concerns("infrastructure--" + "z" * 500_000)},
-    "a word of a megabyte": {"description": "x" * 1_000_000},
-    "a label of a megabyte": {"labels": ["rsit:" + "y" * 1_000_000 + '="z"']},
-    "ten thousand labels": {"labels": [f"l{n}" for n in range(10_000)]},
-    "year one": {"created": "0001-01-01T00:00:00.000Z", "modified": "0001-01-01T00:00:00.000Z"},
-    "combining marks": {"name": "a" + "\u0301" * 50_000},
-    "every plane": {"name": "".join(map(chr, range(0x1F300, 0x1F700)))},
-    "only signs": {"name": "\u200b\u202e"},
-    "deep": {"x_deep": {"a": {"b": {"c": [[[["d"]]]]}}}},
-}
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-def test_it_indexes_whatever_the_door_lets_in(mx: Node, what: str) -> None:
-    """Nothing a stranger sends may stop the follower, or be lost to it."""
-    mx.deposit(
-        incident(1, object_marking_refs=marked("green")) | HOSTILE[what],
-        incident(2, object_marking_refs=marked("green")),
-    )
-    mx.settle()
-
-    with reading(mx.db) as c:
-        assert aside.all_aside(c, 9) == []
-        assert log.cursor(c, fill.cursor_name(mx.index)) == log.head(c, "record")
-    assert found(mx, "type:incident") == 2

@@ -3,17 +3,21 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import Text, inspect, text
 
 import feeds.store  # noqa: F401 its tables stand on the same MetaData
 from cert.errors import Missing
 from cert.store import migrate
 from cert.store.engine import Engine, open_db, reading, writing
 from cert.store.tables import metadata
+from tests.servers import postgres
 
 
 @pytest.fixture
@@ -21,6 +25,21 @@ def empty(url: str) -> Iterator[Engine]:
     db = open_db(url)
     yield db
     db.dispose()
+
+
+@pytest.fixture
+def described(empty: Engine, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database on the same engine with the tables that the code describes."""
+    with ExitStack() as made:
+        if empty.dialect.name == "sqlite":
+            url = f"sqlite:///{tmp_path / 'described.db'}"
+        else:
+            url = made.enter_context(postgres.database(request.getfixturevalue("postgres_server")))
+        db = open_db(url)
+        made.callback(db.dispose)
+        with writing(db) as c:
+            metadata.create_all(c)
+        yield db
 
 
 def become(db: Engine, revision: str) -> None:
@@ -35,19 +54,29 @@ def test_it_makes_exactly_the_tables_that_the_code_describes(empty: Engine) -> N
         assert compare_metadata(MigrationContext.configure(c), metadata) == []
 
 
-def test_it_makes_the_same_columns_and_keys_as_the_code_describes(empty: Engine, tmp_path: object) -> None:
-    """What Alembic does not compare: primary keys, and the order of columns, in which rows are inserted."""
+def test_it_makes_the_same_columns_and_keys_as_the_code_describes(empty: Engine, described: Engine) -> None:
+    """What Alembic does not compare: primary keys, collations, and the order of columns, in which rows are inserted."""
     migrate.upgrade(empty)
-    other = open_db(f"sqlite:///{tmp_path}/described.db")
-    metadata.create_all(other)
 
     for name in metadata.tables:
         for ask in ("get_pk_constraint", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
-            made, described = (_in_order(getattr(inspect(db), ask)(name)) for db in (empty, other))
-            assert made == described
-        made, described = ([column["name"] for column in inspect(db).get_columns(name)] for db in (empty, other))
-        assert made == described
-    other.dispose()
+            made, told = (_in_order(getattr(inspect(db), ask)(name)) for db in (empty, described))
+            assert made == told
+        made, told = ([_column(one, db) for one in inspect(db).get_columns(name)] for db in (empty, described))
+        assert made == told
+
+
+def test_it_sorts_every_text_by_its_bytes(empty: Engine) -> None:
+    """A new table must do so too: ranges of ids and the order of names are the same on both engines."""
+    migrate.upgrade(empty)
+
+    for name in metadata.tables:
+        texts = [_column(one, empty) for one in inspect(empty).get_columns(name) if isinstance(one["type"], Text)]
+        assert empty.dialect.name == "sqlite" or all('COLLATE "C"' in text for text in texts)
+
+
+def _column(one: Any, db: Engine) -> str:
+    return f"{one['name']} {one['type'].compile(db.dialect)} {one['nullable']}"
 
 
 def _in_order(found: object) -> list[str]:

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,10 @@ SECOND: Micros = 1_000_000
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_db(f"sqlite:///{tmp_path / 'node.db'}")
-    metadata.create_all(engine)
+def db(url: str) -> Iterator[Engine]:
+    engine = open_db(url)
     with writing(engine) as c:
+        metadata.create_all(c)
         org = people.add_organisation(
             c,
             name="Customs",
@@ -147,6 +146,7 @@ def test_it_knows_what_a_log_holds(c: Connection) -> None:
 IDS = (stix_id(1), stix_id(2))
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # `test_plans` sees how both go about everything
 @pytest.mark.parametrize("ids", [None, IDS])
 @pytest.mark.parametrize("versions", [LAST, EVERY, FIRST, Versions(exact=(5,)), Versions(last=True, first=True)])
 def test_it_never_walks_through_the_whole_log(c: Connection, ids: tuple[str, ...] | None, versions: Versions) -> None:

@@ -1,14 +1,19 @@
 """Sessions end, guessing is slowed, machine accounts are known by their secret."""
 
+import subprocess
+import sys
+from contextlib import ExitStack
+
 import pytest
+from sqlalchemy import select
 
 from cert.errors import Conflict, NotFound, Refused
 from cert.store import signin
-from cert.store.engine import Connection
+from cert.store.engine import Connection, Engine, reading, writing
 from cert.store.signin import BRAKE, FREE_FAILURES, FREE_FAILURES_FROM, IDLE_LIMIT, SEEN_STEP, TOTAL_LIMIT
-from cert.store.tables import sessions
+from cert.store.tables import sessions, throttle
 from tests.cast import SECOND
-from tests.cert.store.statements import CERT, NOW
+from tests.cert.store.statements import CERT, NOW, person
 
 LOGIN = ["login:ana@192.0.2.1"]
 SECRET = "s" * 32
@@ -146,3 +151,61 @@ def test_it_says_what_a_grant_lacks(c: Connection, account: str, collection: str
 
     with pytest.raises(NotFound, match=r"There is no .*(nobody|nothing)"):
         signin.grant(c, account, collection, can_read=True, can_write=False)
+
+
+# --- several processes -------------------------------------------------------------------------------------------
+ELSEWHERE = """
+import sys
+from cert.store import signin
+from cert.store.engine import open_db, reading, writing
+url, person, now = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+db = open_db(url)
+with writing(db) as c:
+    token = signin.open_session(c, person, now)
+print(token, flush=True)
+sys.stdin.readline()
+for _ in range(10):
+    with writing(db) as c:
+        signin.count_failure(c, ["login:ana"], now)
+print(flush=True)
+with reading(db) as c:
+    print(signin.session_person(c, sys.stdin.readline().strip(), now), flush=True)
+"""
+
+
+def test_it_shares_sessions_and_the_brake_between_processes(store: Engine, url: str) -> None:
+    """Whichever process or machine a request comes to, the person is signed in there, and a guesser is braked."""
+    with writing(store) as c:
+        ana = person(c, "ana")
+        here = signin.open_session(c, ana, NOW)
+    command = [sys.executable, "-c", ELSEWHERE, url, str(ana), str(NOW)]
+    with ExitStack() as started:
+        others = [
+            started.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            )
+            for _ in range(3)
+        ]
+        tokens = [read_line(other) for other in others]
+        with reading(store) as c:
+            assert [signin.session_person(c, token, NOW) for token in tokens] == [(ana, False)] * 3
+        for other in others:
+            write(other, "")
+        assert [read_line(other) for other in others] == [""] * 3
+        with reading(store) as c:
+            assert c.execute(select(throttle.c.failures)).scalar_one() == 30
+            assert signin.wait_us(c, ["login:ana"], NOW) > 0
+
+        for other in others:
+            write(other, here)
+        assert [read_line(other) for other in others] == [f"({ana}, False)"] * 3
+
+
+def write(other: "subprocess.Popen[str]", line: str) -> None:
+    assert other.stdin is not None
+    other.stdin.write(line + "\n")
+
+
+def read_line(other: "subprocess.Popen[str]") -> str:
+    assert other.stdout is not None
+    return other.stdout.readline().strip()

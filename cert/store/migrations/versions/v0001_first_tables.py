@@ -2,11 +2,14 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -21,10 +24,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "collections",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("alias", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("log", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("alias", TEXT, nullable=False),
+        sa.Column("title", TEXT, nullable=False),
+        sa.Column("log", TEXT, nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("alias"),
@@ -32,40 +35,40 @@ def upgrade() -> None:
     )
     op.create_table(
         "cursors",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "health",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("ok", sa.Boolean(), nullable=False),
-        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("sentence", TEXT, nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "ids",
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("stix_id", sa.Text(), nullable=False),
+        sa.Column("stix_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("n"),
         sa.UniqueConstraint("stix_id"),
     )
     op.create_table(
         "incident_numbers",
-        sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("incident_id", sa.Text(), nullable=False),
+        sa.Column("number", TEXT, nullable=False),
+        sa.Column("incident_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("incident_id"),
     )
     op.create_table(
         "organisations",
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("nation", sa.Text(), nullable=False),
-        sa.Column("identity_id", sa.Text(), nullable=False),
-        sa.Column("default_handling", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("nation", TEXT, nullable=False),
+        sa.Column("identity_id", TEXT, nullable=False),
+        sa.Column("default_handling", TEXT, nullable=False),
         sa.Column("ours", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("n"),
         sa.UniqueConstraint("identity_id"),
@@ -74,19 +77,19 @@ def upgrade() -> None:
     op.create_table(
         "set_aside",
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("follower", sa.Text(), nullable=False),
-        sa.Column("log", sa.Text(), nullable=False),
+        sa.Column("follower", TEXT, nullable=False),
+        sa.Column("log", TEXT, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("stix_id", sa.Text(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("stix_id", TEXT, nullable=False),
+        sa.Column("code", TEXT, nullable=False),
+        sa.Column("sentence", TEXT, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_index("set_aside_entry", "set_aside", ["follower", "log", "number"], unique=True)
     op.create_table(
         "throttle",
-        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("who", TEXT, nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("who"),
@@ -94,7 +97,7 @@ def upgrade() -> None:
     op.create_table(
         "accounts",
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("org", sa.Integer(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
@@ -125,7 +128,7 @@ def upgrade() -> None:
     op.create_table(
         "logs",
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("org", sa.Integer(), nullable=False),
         sa.Column("head", sa.BigInteger(), nullable=False),
         sa.Column("last_added", sa.BigInteger(), nullable=False),
@@ -138,9 +141,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "peers",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("org", sa.Integer(), nullable=False),
-        sa.Column("terms", sa.Text(), nullable=False),
+        sa.Column("terms", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["org"],
             ["organisations.n"],
@@ -150,12 +153,12 @@ def upgrade() -> None:
     op.create_table(
         "people",
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("login", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("login", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("org", sa.Integer(), nullable=False),
-        sa.Column("password_hash", sa.Text(), nullable=False),
-        sa.Column("roles", sa.Text(), nullable=False),
-        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("password_hash", TEXT, nullable=False),
+        sa.Column("roles", TEXT, nullable=False),
+        sa.Column("language", TEXT, nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -184,12 +187,12 @@ def upgrade() -> None:
     op.create_index("current_page", "current", ["log", "number"], unique=False)
     op.create_table(
         "drafts",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("person", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("form", sa.Text(), nullable=False),
+        sa.Column("form", TEXT, nullable=False),
         sa.Column("updated", sa.BigInteger(), nullable=False),
-        sa.Column("incident_id", sa.Text(), nullable=True),
+        sa.Column("incident_id", TEXT, nullable=True),
         sa.ForeignKeyConstraint(
             ["person"],
             ["people.n"],
@@ -201,10 +204,10 @@ def upgrade() -> None:
         "entries",
         sa.Column("log", sa.Integer(), nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("line", sa.Integer(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=True),
-        sa.Column("handling", sa.Text(), nullable=True),
+        sa.Column("handling", TEXT, nullable=True),
         sa.Column("body", sa.Integer(), nullable=False),
         sa.Column("date_added", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -226,9 +229,9 @@ def upgrade() -> None:
     op.create_index("entries_line", "entries", ["line", "log", "version"], unique=False)
     op.create_table(
         "held",
-        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("peer", TEXT, nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("rule", TEXT, nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["peer"],
@@ -239,8 +242,8 @@ def upgrade() -> None:
     op.create_index("held_number", "held", ["number", "peer"], unique=False)
     op.create_table(
         "mirrors",
-        sa.Column("peer", sa.Text(), nullable=False),
-        sa.Column("added_after", sa.Text(), nullable=False),
+        sa.Column("peer", TEXT, nullable=False),
+        sa.Column("added_after", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["peer"],
             ["peers.name"],
@@ -266,7 +269,7 @@ def upgrade() -> None:
     op.create_table(
         "rights",
         sa.Column("account", sa.Integer(), nullable=False),
-        sa.Column("collection", sa.Text(), nullable=False),
+        sa.Column("collection", TEXT, nullable=False),
         sa.Column("can_read", sa.Boolean(), nullable=False),
         sa.Column("can_write", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -294,9 +297,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sessions_person"), "sessions", ["person"], unique=False)
     op.create_table(
         "statuses",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("account", sa.Integer(), nullable=False),
-        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("root", TEXT, nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
