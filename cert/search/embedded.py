@@ -130,9 +130,10 @@ class Embedded:
         return Mark(int(number or 0), int(added or 0))
 
     def digests(self, lines: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
-        """As the port says."""
-        with self._translated():
-            searcher = self._searcher()
+        """As the port says, and as of now: who compares must not see what is a moment old."""
+        with self._guard, self._translated():
+            self._reload()
+            searcher = self._index.searcher()
         wanted = [] if lines is None else [Wanted.term_set_query(self._schema, "line", list(lines))]
         start: int | None = 0
         while start is not None:
