@@ -25,7 +25,7 @@ from tests.bench.site import OBJECTS_PATH, Site
 IMPORTED = WORKBENCH + IMPORT
 PAGE, PAGE_BYTES = 1_000, 8_000_000
 HITS = 25
-REQUESTS, SEARCHES = 100, 40
+REQUESTS, SEARCHES = 100, 20
 KNOWN = 50_000  # the first objects, among which one is asked for
 TIMES = 5
 _NEXT = re.compile(rb'"next":"([^"]+)"')

@@ -509,7 +509,7 @@ def test_it_does_nothing_twice_when_the_answer_to_a_commit_is_lost(far: Engine, 
     with Relay(postgres_url) as relay:
         through = open_db(relay.url)
         for _ in range(2):
-            relay.lose_answer_to(b"COMMIT")
+            relay.lose_answer_to(b"COMMIT\0")
             with pytest.raises(OperationalError):
                 follow.turn(through, follower, Clock())
         run_dry(through, follower)

@@ -54,7 +54,7 @@ def test_it_refuses_a_second_machine_whose_index_is_a_folder(two: Machines) -> N
 
     assert "Another machine (127.0.0.1) works on this database" in str(told.value)
     assert "Run all processes of the node on one machine" in str(told.value)
-    assert "Elasticsearch" in str(told.value)
+    assert "let `elasticsearch` name a cluster" in str(told.value)
     with running(second, second):
         pass
 
