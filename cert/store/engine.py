@@ -10,10 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import orjson
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
     Connection,
     Dialect,
     Engine,
@@ -23,18 +20,14 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy import types as sql
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from cert.errors import Missing
 from cert.store import postgres, sqlite
 from cert.store.lock import Kind, Lock
+from cert.store.many import among
 from cert.store.sqlite import database_file, sqlite_module
 
 __all__ = [
@@ -61,6 +54,7 @@ __all__ = [
 ]
 
 KIND = "puente_kind"
+KEPT = 5  # connections that are kept open for the next transaction
 
 
 class Side(Protocol):
@@ -110,7 +104,8 @@ def _begin(c: Connection) -> None:
 @contextlib.contextmanager
 def reading(db: Engine) -> Iterator[Connection]:
     """A connection whose whole block sees one state of the database and takes no write lock."""
-    with _transaction(db, "read") as connection:
+    connection, _ = _begun(db, "read")
+    with connection:
         yield connection
 
 
@@ -147,21 +142,19 @@ def _transaction(db: Engine, kind: Kind) -> Iterator[Connection]:
         yield connection
 
 
-def _begun(db: Engine, kind: Kind, *, again: bool = True) -> tuple[Connection, RootTransaction]:
-    """A transaction that has begun. Where the server has gone and come since the last one, on another connection."""
+def _begun(db: Engine, kind: Kind, tries: int = KEPT + 1) -> tuple[Connection, RootTransaction]:
+    """A transaction that has begun. Connections that the server has ended since their last one are left out."""
     connection = db.connect().execution_options(**{KIND: kind})
     try:
         return connection, connection.begin()
-    except OperationalError as fault:
-        if not (again and fault.connection_invalidated):
-            connection.close()
-            raise
-    except BaseException:
+    except BaseException as fault:
+        is_gone = isinstance(fault, OperationalError) and fault.connection_invalidated
+        if is_gone:
+            connection.invalidate()
         connection.close()
-        raise
-    connection.invalidate()
-    db.dispose()  # what else is kept there is as old
-    return _begun(db, kind, again=False)
+        if not is_gone or tries == 1:
+            raise
+    return _begun(db, kind, tries - 1)
 
 
 def address(db: Engine) -> str:
@@ -214,54 +207,3 @@ def insert_rows(c: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *,
 def settle(c: Connection, tables: Iterable[Table]) -> None:
     """After rows came in with their numbers: let the database number on from the highest, and plan with what it has."""
     _side(c.dialect).settle(c, tables)
-
-
-# --- any number of values as one parameter -----------------------------------------------------------------------
-def among(column: ColumnElement[Any], values: "Iterable[str] | Iterable[int] | str") -> ColumnElement[bool]:
-    """Whether a column has one of these values, of which there may be any number: they travel as one parameter.
-
-    For a statement that is made once, `values` is the name under which they are given when it is executed.
-    """
-    kind = _Listed(sql.Text if isinstance(column.type, sql.Text) else sql.BigInteger)
-    given = (values, None) if isinstance(values, str) else (None, values)
-    listed: BindParameter[Any] = BindParameter(given[0], given[1], type_=kind, unique=given[0] is None, required=False)
-    return _Among(column, listed)
-
-
-class _Listed(sql.TypeDecorator[Any]):
-    """Many values as one: an array, or as JSON where the engine knows no arrays."""
-
-    impl = sql.Text
-    cache_ok = True
-
-    def __init__(self, of: type[sql.TypeEngine[Any]]) -> None:
-        super().__init__()
-        self.of = of
-
-    def load_dialect_impl(self, dialect: Dialect) -> sql.TypeEngine[Any]:
-        return ARRAY(self.of) if dialect.name == "postgresql" else sql.Text()
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return list(value) if dialect.name == "postgresql" else orjson.dumps(list(value)).decode()
-
-
-class _Among(FunctionElement[bool]):
-    name = "among"
-    type = sql.Boolean()
-    inherit_cache = True
-
-    def self_group(self, against: object = None) -> "_Among":
-        """Itself: it is a condition already, and `= 1` behind it, as for a function, would hide it from the planner."""
-        return self
-
-
-@compiles(_Among)
-def _in_listed(element: _Among, compiler: SQLCompiler, **more: Any) -> str:
-    column, listed = (compiler.process(part, **more) for part in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 compiled, not put together
-
-
-@compiles(_Among, "postgresql")
-def _in_array(element: _Among, compiler: SQLCompiler, **more: Any) -> str:
-    column, listed = (compiler.process(part, **more) for part in element.clauses)
-    return f"{column} = ANY ({listed})"
