@@ -130,20 +130,27 @@ def _run_task(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> No
 
 def _take_turns(db: Engine, task: Task, stop: threading.Event, clock: Clock) -> None:
     while not stop.is_set():
-        held = _lock_of(db, task.name)
-        if held is None:
-            stop.wait(1)
-            continue
-        with held:
-            _while_held(db, task, held, stop, clock)
+        held = _lock_of(db, task, stop)
+        if held is not None:
+            with held:
+                _while_held(db, task, held, stop, clock)
 
 
-def _lock_of(db: Engine, name: str) -> Lock | None:
-    try:
-        return take_lock(db, name)
-    except TRY_AGAIN as fault:
-        LOG.warning("%s: could not ask for its lock: %s", name, fault)
-        return None
+def _lock_of(db: Engine, task: Task, stop: threading.Event) -> Lock | None:
+    """The lock of a task, as soon as it is free; None when `stop` comes first."""
+    said = ""
+    while not stop.is_set():
+        try:
+            held = take_lock(db, task.name)
+        except TRY_AGAIN as fault:
+            held, why = None, _sentence(fault)
+            if why != said:
+                LOG.warning("%s: could not ask for its lock. %s Asking on.", task.name, why)
+            said = why
+        if held is not None:
+            return held
+        stop.wait(1)
+    return None
 
 
 def _while_held(db: Engine, task: Task, held: Lock, stop: threading.Event, clock: Clock) -> None:
@@ -199,6 +206,6 @@ def _report(db: Engine, name: str, *, ok: bool, sentence: str, now: Micros) -> b
         with writing(db) as c:
             aside.report(c, name, ok=ok, sentence=sentence, now=now)
     except TRY_AGAIN as fault:
-        LOG.warning("%s: could not note its health: %s", name, fault)
+        LOG.warning("%s: could not note its health. %s", name, _sentence(fault))
         return False
     return True

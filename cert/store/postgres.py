@@ -146,8 +146,8 @@ def turn(_db: Engine) -> contextlib.AbstractContextManager[None]:
 
 def take_lock(db: Engine, name: str) -> Lock | None:
     """The lock with this name, on a connection of its own, or None while another process has it."""
-    held = db.raw_connection()
-    driver: psycopg.Connection[Any] = held.driver_connection  # type: ignore[assignment]
+    held = db.connect()
+    driver = _driver(held)
     try:
         with translated(driver):
             row = driver.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", (NAMED, lock_key(name))).fetchone()
@@ -157,8 +157,15 @@ def take_lock(db: Engine, name: str) -> Lock | None:
     if not (row and row[0]):
         held.close()
         return None
-    held.detach()  # closing it ends the session, and gives the lock back
-    return Lock(held.close, partial(_answers, driver))
+    held.detach()
+    return Lock(partial(_give_back, held, driver), partial(_answers, driver))
+
+
+def _give_back(held: Connection, driver: "psycopg.Connection[Any]") -> None:
+    """End the session that a lock hangs on, whether it is still there or not."""
+    driver.close()
+    held.invalidate()
+    held.close()
 
 
 def lock_key(name: str) -> int:

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from select import select
@@ -22,7 +22,8 @@ from cert.store.log import Entry
 from cert.store.tables import metadata
 from tests.cast import START, Clock
 from tests.cert.store.trouble import Relay, end_connections
-from tests.servers.postgres import Door
+from tests.servers.postgres import Door, Server, running
+from tests.servers.process import NotInstalled
 
 NAME = "mail:test"
 BAD = 6
@@ -493,6 +494,52 @@ def test_it_does_each_entry_once_while_its_connections_are_ended(
 
     assert effects(far) == list(range(300))
     assert asides(far) == []
+
+
+def test_it_goes_on_when_a_server_that_was_killed_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(follow, "RETRY_S", (0.01,))
+    stop = threading.Event()
+    with own_server(tmp_path / "server") as server:
+        db = open_db(server.fresh_database())
+        with writing(db) as c:
+            metadata.create_all(c)
+        turned: list[int] = []
+
+        def turn() -> bool:
+            with reading(db) as c:
+                turned.append(log.cursor(c, NAME))
+            return False
+
+        worker = threading.Thread(target=follow.run, args=(db, [Task(NAME, turn)], stop, Clock()))
+        worker.start()
+        until(lambda: turned)
+        server.kill()
+        until(lambda: "could not ask for its lock" in caplog.text)
+        server.start()
+        before = len(turned)
+        until(lambda: len(turned) > before)
+        until(lambda: health(db) == [(NAME, True)])
+        stop.set()
+        worker.join(30)
+        db.dispose()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def health(db: Engine) -> list[tuple[str, bool]]:
+    with reading(db) as c:
+        return [(one.name, one.ok) for one in aside.all_health(c)]
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[Server]:
+    """A server that may be killed."""
+    with ExitStack() as started:
+        try:
+            yield started.enter_context(running(folder))
+        except NotInstalled as lacking:
+            pytest.skip(str(lacking))
 
 
 def position_of(db: Engine) -> int:

@@ -98,6 +98,44 @@ def test_it_names_a_wrong_setting_its_value_and_what_is_allowed(write: Write, li
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://puente@db.example/puente",
+        "postgresql://puente@[::1]:5433/puente?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgresql:///puente?host=/run/postgresql",
+    ],
+)
+def test_it_takes_the_address_of_a_server(write: Write, tmp_path: Path, address: str) -> None:
+    settings = load(write(f'{LEAST}database = "{address}"\ndatabase_password_file = "db.password"\n'), {})
+
+    assert settings.database == address
+    assert settings.database_password_file == tmp_path / "db.password"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://puente:hidden@db.example/puente",
+        "postgresql://puente:hidden@hidden@db.example/puente",
+        "postgresql://puente:hidden/hidden@db.example/puente",
+        "postgresql://puente@db.example/puente?password=hidden&sslmode=require",
+        "mysql://puente:hidden@db.example/puente",
+    ],
+)
+def test_it_takes_no_password_in_an_address_and_repeats_none(write: Write, address: str) -> None:
+    """What is refused is printed, and ends in a log."""
+    said = refusal(write(LEAST), {"PUENTE_DATABASE": address})
+
+    assert "without a password" in said
+    assert "hidden" not in said
+    assert "***" in said
+
+
+def test_it_takes_a_password_for_a_server_only(write: Write) -> None:
+    assert "database is a file" in refusal(write(f'{LEAST}database_password_file = "db.password"\n'))
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         (
