@@ -135,11 +135,11 @@ def _status(host: str, port: int, path: str) -> int:
 def has_indexed(side: Side) -> bool:
     """Whether the index of a node holds all that is in its record."""
     try:
-        index = side.index()
+        cursor = fill.cursor_name(side.index())
     except Refused:
         return False
     with reading(side.db) as c:
-        return log.cursor(c, fill.cursor_name(index)) == log.head(c, RECORD)
+        return log.cursor(c, cursor) == log.head(c, RECORD)
 
 
 def are_in_step(both: Mapping[str, Side]) -> bool:

@@ -55,11 +55,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shared.end(run)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """There is one cluster at a time: its three nodes are a load."""
     for item in items:
         if "elastic_cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(CLUSTER_GROUP))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Without its groups xdist runs side by side what must not be, and says nothing."""
+    if hasattr(session.config, "workerinput") and getattr(session.config.option, "loadgroup", False):
+        lost = [
+            item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if lost:
+            raise pytest.UsageError(f"xdist does not group {lost[0]} and {len(lost) - 1} more: which pytest is this?")
 
 
 @pytest.hookimpl(wrapper=True)

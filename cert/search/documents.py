@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,8 +17,7 @@ FIELD_MAX = 300
 """Characters of a value that is filtered by. A longer one is known by its beginning: Lucene takes no endless terms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What is found, and what it is found by.
 
     `exact` is the words in their order, `words` their stems, sorted, once each. Equal lines give equal documents, in
@@ -73,7 +71,7 @@ def document(entry: Entry, labels: Collection[str], nation: str, handling: str) 
         words=" ".join(sorted(set(map(stem, text)))),
         exact=" ".join(text),
         keys=(id_key(entry.id), *sorted(keys(obj))),
-        systems=tuple(dict.fromkeys(one[:FIELD_MAX] for one in extension.systems(obj))),
+        systems=tuple(dict.fromkeys(one[:FIELD_MAX] for one in extension.systems(obj))) if "extensions" in obj else (),
         handling=handling,
         rsit=extension.rsit(obj).partition(":")[0].lower()[:FIELD_MAX],
         severity=extension.severity(obj),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ _LIMIT_MAX = 10_000
 _MOST = 2**63 - 1  # what a column holds
 _MARK = "mark"
 _PAGE = 10_000  # digests
+_STRETCH = 200  # documents that are replaced together
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,8 @@ class Embedded:
 
     def write(self, docs: Iterable[Document], delete: Iterable[int], mark: Mark) -> list[Rejected]:
         """As the port says. Raises `Conflict` if another process writes. Nothing is ever not taken."""
-        put = list(docs)
-        gone = sorted({*(doc.line for doc in put), *delete})
         with self._guard, self._translated():
-            self._commit(self._lock(), gone, put, mark)
+            self._commit(self._lock(), docs, delete, mark)
             self._reload()
         return []
 
@@ -220,18 +220,24 @@ class Embedded:
                 ) from fault
         return self._writer
 
-    def _commit(self, writer: tantivy.IndexWriter, gone: list[int], docs: Iterable[Document], mark: Mark) -> None:
+    def _commit(self, writer: tantivy.IndexWriter, docs: Iterable[Document], delete: Iterable[int], mark: Mark) -> None:
         try:
-            writer.delete_documents_by_query(Wanted.term_set_query(self._schema, "line", gone))
+            self._remove(writer, delete)
             writer.delete_documents_by_query(self._term("mark", _MARK))
-            for doc in docs:
-                writer.add_document(_fields(doc))
+            waiting = iter(docs)
+            while some := list(islice(waiting, _STRETCH)):  # tantivy indexes them while the next are made
+                self._remove(writer, [doc.line for doc in some])
+                for doc in some:
+                    writer.add_document(_fields(doc))
             noted = {"mark": _MARK, "number": mark.number, "added": mark.added}
             writer.add_document(tantivy.Document.from_dict(noted, self._schema))
             writer.commit()
-        except ValueError:
+        except BaseException:
             self._writer = None  # a writer that failed is of no more use; the next batch takes a new one
             raise
+
+    def _remove(self, writer: tantivy.IndexWriter, lines: Iterable[int]) -> None:
+        writer.delete_documents_by_query(Wanted.term_set_query(self._schema, "line", list(lines)))
 
     def _reload(self) -> None:
         self._follow()

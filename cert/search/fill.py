@@ -46,7 +46,7 @@ def fill(db: Engine, index: Index, clock: Clock) -> Callable[[Sequence[Entry]], 
 
     def write(batch: Sequence[Entry]) -> None:
         mark = Mark(batch[-1].number, batch[-1].date_added)
-        _write(db, index, {entry.line for entry in batch if entry.line is not None}, mark, clock)
+        _write(db, index, {entry.line for entry in batch if entry.line is not None}, mark, clock, batch)
         definitions = [entry.id for entry in batch if stix.type_of(entry.id) == "marking-definition"]
         for lines in _marked(db, definitions, mark.number):
             _write(db, index, lines, mark, clock)
@@ -54,10 +54,10 @@ def fill(db: Engine, index: Index, clock: Clock) -> Callable[[Sequence[Entry]], 
     return write
 
 
-def _write(db: Engine, index: Index, lines: Set[int], mark: Mark, clock: Clock) -> None:
+def _write(db: Engine, index: Index, lines: Set[int], mark: Mark, clock: Clock, known: Sequence[Entry] = ()) -> None:
     """Read, then write: no transaction stays open while the index commits. What it does not take is set aside."""
     with reading(db) as c:
-        stated = _stated(c, lines)
+        stated = _stated(c, lines, known)
     gone = lines - {entry.line for entry, _ in stated}
     rejected = index.write(map(_made, stated), sorted(gone), mark)
     if rejected:
@@ -101,8 +101,8 @@ def documents(c: Connection, lines: Iterable[int]) -> Iterator[Document]:
     return map(_made, _stated(c, lines))
 
 
-def _stated(c: Connection, lines: Iterable[int]) -> list[Stated]:
-    held = current.by_line(c, RECORD, set(lines)).values()
+def _stated(c: Connection, lines: Iterable[int], known: Sequence[Entry] = ()) -> list[Stated]:
+    held = current.by_line(c, RECORD, lines, known).values()
     entries = [entry for entry in held if not sight.is_revoked(entry)]
     return list(zip(entries, sight.handlings(c, entries), strict=True))
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, FromClause, Select, select
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select
 
 from cert.stix import Micros
 from cert.store.engine import Connection, among
 from cert.store.entries import ENTRIES, Entry, log_number, read_entries
 from cert.store.tables import bodies, current, entries, ids, lines, logs, refs
+
+_NUMBERS = select(current.c.line, current.c.number).where(
+    current.c.log + 0 == select(logs.c.n).where(logs.c.name == bindparam("log")).scalar_subquery(),
+    among(current.c.line, "lines"),
+)
 
 
 def newest(c: Connection, log: str, stix_ids: Iterable[str]) -> list[Entry]:
@@ -19,13 +24,22 @@ def newest(c: Connection, log: str, stix_ids: Iterable[str]) -> list[Entry]:
     return read_entries(c, _current(log).where(current.c.line.in_(_lines(wanted))).order_by(current.c.line))
 
 
-def by_line(c: Connection, log: str, line_numbers: Iterable[int]) -> dict[int, Entry]:
-    """The newest entry of each of these lines; a line that the log does not hold is left out."""
+def by_line(c: Connection, log: str, line_numbers: Iterable[int], known: Iterable[Entry] = ()) -> dict[int, Entry]:
+    """The newest entry of each of these lines; a line that the log does not hold is left out.
+
+    `known` are entries of the log that the caller has read: those that are still the newest are not read again.
+    """
     wanted = set(line_numbers)
     if not wanted:
         return {}
-    found = read_entries(c, _current(log).where(among(current.c.line, wanted)))
-    return {entry.line: entry for entry in found if entry.line is not None}
+    read = {entry.number: entry for entry in known}
+    newest = read and c.execute(_NUMBERS, {"log": log, "lines": wanted}).all()
+    held = {line: read[number] for line, number in newest or () if number in read}
+    rest = wanted - held.keys()
+    for entry in read_entries(c, _current(log).where(among(current.c.line, rest))) if rest else ():
+        if entry.line is not None:
+            held[entry.line] = entry
+    return held
 
 
 def lines_beyond(c: Connection, log: str, line: int, limit: int) -> list[int]:

@@ -1,19 +1,17 @@
 """Reading a log: its entries, in the order of their numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ScalarSelect, Select, select
+from sqlalchemy import ScalarSelect, Select, func, select
 
 from cert.stix import Micros
 from cert.store.engine import Connection, among
 from cert.store.tables import bodies, entries, ids, lines, logs
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # thousands are made at a time, and a tuple is made ten times as fast as a dataclass
     """One entry of a log. `line`, `id` and `origin` are None, "" and 0 for an act and for what has no STIX identity."""
 
     number: int
@@ -38,8 +36,8 @@ ENTRIES: Select[Any] = (
         entries.c.number,
         entries.c.kind,
         entries.c.line,
-        ids.c.stix_id,
-        lines.c.origin,
+        func.coalesce(ids.c.stix_id, ""),
+        func.coalesce(lines.c.origin, 0),
         entries.c.version,
         entries.c.date_added,
         entries.c.handling,
@@ -63,10 +61,7 @@ def log_number(log: str) -> ScalarSelect[int]:
 
 def read_entries(c: Connection, statement: Select[Any]) -> list[Entry]:
     """The entries that a narrowed `ENTRIES` finds, in its order."""
-    return [
-        Entry(number, kind, line, stix_id or "", origin or 0, version, added, handling, digest, body)
-        for number, kind, line, stix_id, origin, version, added, handling, digest, body in c.execute(statement).all()
-    ]
+    return list(map(Entry._make, c.execute(statement).all()))
 
 
 def after(c: Connection, log: str, number: int, limit: int) -> list[Entry]:

@@ -23,12 +23,13 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000  # a page that comes late is a fault of its own test, not of every one
 
 Sit = Callable[..., Desk]
 Call = Callable[[str, str], Caller]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All journeys run in one process: the two nations are started once, and what is timed has no rival among them.
 

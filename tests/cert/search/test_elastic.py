@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,7 +93,7 @@ def test_it_takes_no_field_that_it_did_not_make(live: Index, elastic_url: str) -
 
 def test_it_gives_back_what_the_cluster_would_not_take(live: Index) -> None:
     """A word longer than Lucene takes, as no document of ours has one."""
-    rejected = live.write([replace(doc(2), nation="x" * 40_000), doc(3)], (), Mark(2, 2))
+    rejected = live.write([doc(2)._replace(nation="x" * 40_000), doc(3)], (), Mark(2, 2))
 
     assert [one.line for one in rejected] == [2]
     assert "immense term" in rejected[0].reason
