@@ -1,6 +1,6 @@
 """The way in for machines: an object is deposited at a workbench, and `intake` alone carries it to the record."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,22 +8,27 @@ from cert import door
 from cert.access import Organisation
 from cert.errors import NotFound, Refused
 from cert.stix import Checked, Micros
-from cert.store import aside, log, people
+from cert.store import aside, log, pages, people
 from cert.store.engine import Connection, Engine, reading, writing
 from cert.store.log import BATCH, RECORD, Entry, Verdict
 
 WORKBENCH = "bench:"
+NAMED = 5  # the most properties that a conflict names
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one deposited object: `stored`, `duplicate`, `conflict` or `refused`, and the reason."""
+    """What became of one deposited object: `stored`, `duplicate`, `conflict` or `refused`, and the reason.
+
+    `added` is when it was added, if it is an object without versions: there it stands for one.
+    """
 
     outcome: str
     id: str
     version: Micros | None
     sentence: str = ""
     notes: tuple[str, ...] = ()
+    added: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,15 @@ def deposit(
 def _deposit_batch(db: Engine, bench: Workbench, objects: Sequence[Any], now: Micros) -> list[Outcome]:
     judged = [_judge(bench, obj, now) for obj in objects]
     good = [checked for checked in judged if isinstance(checked, Checked)]
+    said = [log.statement(checked, bench.org.n, bench.handling) for checked in good]
     with writing(db, bulk=True) as c:
-        verdicts = iter(
-            log.append(c, bench.log, [log.statement(checked, bench.org.n, bench.handling) for checked in good], now)
-        )
-    return [_outcome(j, next(verdicts)) if isinstance(j, Checked) else j for j in judged]
+        verdicts = log.append(c, bench.log, said, now)
+        kept = zip(said, verdicts, strict=True)
+        variants = [(v.number, s.digest, s.body, v.differs) for s, v in kept if v.outcome == "conflict"]
+        aside.keep_variants(c, bench.log, variants, now)
+        added = pages.dates(c, bench.log, [v.number for s, v in zip(said, verdicts, strict=True) if s.version is None])
+    left = iter(verdicts)
+    return [_outcome(j, next(left), added) if isinstance(j, Checked) else j for j in judged]
 
 
 def _judge(bench: Workbench, obj: Any, now: Micros) -> Checked | Outcome:
@@ -93,18 +102,22 @@ def _judge(bench: Workbench, obj: Any, now: Micros) -> Checked | Outcome:
     return checked
 
 
-def _outcome(checked: Checked, verdict: Verdict) -> Outcome:
+def _outcome(checked: Checked, verdict: Verdict, added: Mapping[int, Micros]) -> Outcome:
     sentence = verdict.sentence
     if verdict.outcome == "conflict":
-        names = ", ".join(verdict.differs)
+        names = ", ".join(verdict.differs[:NAMED]) + (" and more" if len(verdict.differs) > NAMED else "")
         sentence = (
             f"This version is held with other content (differs in: {names}). The first is kept; send a new version."
         )
-    return Outcome(verdict.outcome, checked.id, checked.version, sentence, checked.notes)
+    when = added.get(verdict.number)
+    return Outcome(verdict.outcome, checked.id, checked.version, sentence, checked.notes, when)
 
 
 def carry(name: str, bench: str) -> Callable[[Connection, Sequence[Entry], Micros], None]:
-    """What the follower `intake` of one workbench does with a batch: append it to the record, under its own origin."""
+    """What the follower `intake` of one workbench does with a batch: append it to the record, under its own origin.
+
+    What was deleted at the workbench meanwhile is carried too: a DELETE never touches the record.
+    """
 
     def to_record(c: Connection, batch: Sequence[Entry], now: Micros) -> None:
         said = [log.restated(entry, door.refs(entry.obj())) for entry in batch]

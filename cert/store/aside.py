@@ -1,4 +1,7 @@
-"""What was set aside in plain sight: one bad entry never stops a stream, and never disappears either."""
+"""What was set aside in plain sight: one bad entry never stops a stream, and never disappears either.
+
+So were the variants: what somebody sent under a version that is held with other content.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +10,8 @@ from sqlalchemy import delete, func, select, update
 
 from cert.stix import Micros
 from cert.store.engine import Connection, among, insert_new
-from cert.store.tables import health, set_aside
+from cert.store.entries import log_number
+from cert.store.tables import entries, health, ids, lines, logs, set_aside, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,44 @@ def count_aside(c: Connection) -> dict[str, int]:
     """How many entries each follower has set aside."""
     found = select(set_aside.c.follower, func.count()).group_by(set_aside.c.follower)
     return {row[0]: row[1] for row in c.execute(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Other content for a version that a log holds; `number` is of the entry that was first, and is kept."""
+
+    number: int
+    stix_id: str
+    version: Micros | None
+    differs: tuple[str, ...]
+    body: bytes
+    at: Micros
+
+
+def keep_variants(
+    c: Connection, log: str, kept: Sequence[tuple[int, bytes, bytes, tuple[str, ...]]], at: Micros
+) -> None:
+    """Keep variants for review: number, digest, body, and the properties that differ. The same twice is kept once."""
+    if not kept:
+        return
+    log_n = c.execute(select(logs.c.n).where(logs.c.name == log)).scalar_one()
+    rows = [(log_n, number, digest, body, ",".join(differs), at) for number, digest, body, differs in kept]
+    insert_new(c, variants, [dict(zip(variants.columns.keys(), row, strict=True)) for row in rows])
+
+
+def all_variants(c: Connection, log: str, limit: int) -> list[Variant]:
+    """The variants of what a log holds, in its order, at most `limit`."""
+    found = (
+        select(variants, ids.c.stix_id, entries.c.version)
+        .join(entries, (entries.c.log == variants.c.log) & (entries.c.number == variants.c.number))
+        .join(lines, lines.c.n == entries.c.line)
+        .join(ids, ids.c.n == lines.c.id_n)
+        .where(variants.c.log == log_number(log))
+        .order_by(variants.c.number, variants.c.digest)
+        .limit(limit)
+    )
+    rows = c.execute(found)
+    return [Variant(r.number, r.stix_id, r.version, tuple(r.differs.split(",")), r.body, r.at) for r in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,10 @@ from cert.stix import Micros
 from cert.store.engine import Connection, among
 from cert.store.tables import bodies, entries, ids, lines, logs
 
+OBJECT = "object"
+DELETED = "deleted"
+"""The kind of an entry that its owner has taken back: it keeps its number, and is neither served nor current."""
+
 
 class Entry(NamedTuple):  # thousands are made at a time, and a tuple is made ten times as fast as a dataclass
     """One entry of a log. `line`, `id` and `origin` are None, "" and 0 for an act and for what has no STIX identity."""

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, select
 
 from cert.stix import Micros
 from cert.store.engine import Connection, among, insert_rows
+from cert.store.entries import OBJECT
 from cert.store.tables import bodies, current, entries, ids, lines, refs
 
 
@@ -31,6 +32,11 @@ class Statement:
     refs: tuple[tuple[str, str], ...] = ()
     handling: str | None = None
 
+    @property
+    def type(self) -> str:
+        """Its STIX type, which its id begins with."""
+        return self.id.partition("--")[0]
+
 
 class Held(NamedTuple):
     """A version of a line that a log has. In one log the newest version is the largest, and of equals the last."""
@@ -47,7 +53,7 @@ _KNOWN_LINES = select(lines.c.id_n, lines.c.origin, lines.c.digest, lines.c.n).w
 _HELD = (
     select(entries.c.line, entries.c.log, entries.c.version, entries.c.number, entries.c.body, bodies.c.digest)
     .join(bodies, bodies.c.n == entries.c.body)
-    .where(among(entries.c.line, "lines"))
+    .where(among(entries.c.line, "lines"), entries.c.kind == OBJECT)
 )
 _FORGET = delete(current).where(current.c.log == bindparam("of"), among(current.c.line, "lines"))
 

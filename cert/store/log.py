@@ -17,6 +17,7 @@ from cert.errors import Conflict, NotFound
 from cert.stix import Checked, Micros
 from cert.store import current
 from cert.store.engine import Connection, insert_new, insert_rows
+from cert.store.entries import OBJECT as OBJECT
 from cert.store.entries import Entry as Entry
 from cert.store.entries import after as after
 from cert.store.entries import entries_numbered as entries_numbered
@@ -26,7 +27,6 @@ from cert.store.tables import bodies, cursors, entries, ids, lines, logs
 
 RECORD = "record"
 ACTS = "acts"
-OBJECT = "object"
 BATCH = 500  # the most statements one write transaction should append: about 50 ms
 
 _JUDGED = tuple(f"{kind}--" for kind in between.TYPES)
@@ -76,8 +76,8 @@ class _Append:
         """Take the next number and a date that no entry of this log has reached."""
         self.head += 1
         self.last_added = max(now, self.last_added + 1)
-        version, handling = (said.version, said.handling) if said else (None, None)
-        self.rows.append((self.log, self.head, kind, line, version, handling, body, self.last_added))
+        version, handling, stix_type = (said.version, said.handling, said.type) if said else (None, None, None)
+        self.rows.append((self.log, self.head, kind, line, version, handling, body, self.last_added, stix_type))
         return self.head
 
     def add_object(self, said: Statement, line: int, body: int, now: Micros) -> int:

@@ -13,14 +13,14 @@ MOVED = "moved"
 """What stands before the revision of a database that was moved, and names the part whose health says where to."""
 
 
-def upgrade(db: Engine) -> None:
+def upgrade(db: Engine, to: str = "head") -> None:
     """Make the tables, or bring older ones up to date. Raises `Missing` if they are of a newer version."""
     demand_server(db)
     with writing(db) as c:
-        make(c)
+        make(c, to)
 
 
-def make(c: Connection) -> None:
+def make(c: Connection, to: str = "head") -> None:
     """The same, as a part of a write transaction."""
     from alembic import command, config  # a third of a second, which only this command need spend
     from alembic.util import CommandError
@@ -31,7 +31,7 @@ def make(c: Connection) -> None:
     told.attributes["connection"] = c
     _demand_not_moved(c)
     try:
-        command.upgrade(told, "head")
+        command.upgrade(told, to)
     except CommandError as fault:
         raise _newer(revision(c)) from fault
 

@@ -4,20 +4,21 @@ Every page is read by key, on from a number, so it costs the same wherever it st
 (TX-83). Numbers and dates added rise together in a log, so the order of numbers is the order of dates (TX-68, TX-79).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from cert.stix import Micros
-from cert.store.engine import Connection
-from cert.store.entries import log_number
-from cert.store.log import OBJECT
+from cert.store.engine import Connection, among
+from cert.store.entries import OBJECT, log_number
 from cert.store.tables import bodies, current, entries, ids, lines, logs
 
 READ_AHEAD = 100  # bodies, on a server; SQLite reads none ahead
-SCAN = 20_000  # the most entries that a page of hand-picked versions looks through before it gives way
+SCAN = 20_000  # the most entries that a page looks through before it gives way
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ EVERY = Versions(every=True)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a page is narrowed to: some ids (None: any) and some versions."""
+    """What a page is narrowed to: some ids (None: any), some versions, some STIX types (None: any)."""
 
     ids: tuple[str, ...] | None = None
     versions: Versions = LAST
+    types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class ObjectsPage:
 class ManifestPage:
     """What a page of objects would hold, without the bodies: ids and versions (None: the object has none)."""
 
+    numbers: list[int]
     added: list[Micros]
     ids: list[str]
     versions: list[Micros | None]
@@ -76,9 +79,9 @@ class ManifestPage:
 def objects(c: Connection, log: str, wanted: Wanted, span: Span) -> ObjectsPage:
     """One page of stored bodies: at most `limit`, and no more bytes than `most_bytes` unless one object is larger."""
     page = ObjectsPage([], [], [], False, span.after)
+    stretch = _stretch(c, log, wanted, span.after)
     size = 0
-    found = _rows(log, wanted, span).join(bodies, bodies.c.n == entries.c.body).add_columns(bodies.c.body)
-    with c.execute(found.execution_options(stream_results=True, max_row_buffer=READ_AHEAD)) as rows:
+    with closing(_bodies(c, _rows(c, log, wanted, span, stretch))) as rows:
         for number, added, body in rows:  # row by row, so that large bodies are never read ahead
             size += len(body)
             if len(page.numbers) == span.limit or (page.numbers and size > span.most_bytes):
@@ -87,17 +90,22 @@ def objects(c: Connection, log: str, wanted: Wanted, span: Span) -> ObjectsPage:
             page.numbers.append(number)
             page.added.append(added)
             page.bodies.append(body)
-    page.position, page.more = _end(c, log, wanted, span, page.numbers, page.more)
+    page.position, page.more = _end(page.numbers, page.more, span, stretch)
     return page
 
 
 def manifest(c: Connection, log: str, wanted: Wanted, span: Span) -> ManifestPage:
     """One page of the manifest: the same selection in the same order as `objects`, counted without bytes (TX-105)."""
-    found = _rows(log, wanted, span).join(lines, lines.c.n == entries.c.line).join(ids, ids.c.n == lines.c.id_n)
-    rows = c.execute(found.add_columns(ids.c.stix_id, entries.c.version)).all()
+    stretch = _stretch(c, log, wanted, span.after)
+    rows: list[Any] = []
+    for found in _rows(c, log, wanted, span, stretch):
+        named = found.join(lines, lines.c.n == entries.c.line).join(ids, ids.c.n == lines.c.id_n)
+        rows += c.execute(named.add_columns(ids.c.stix_id, entries.c.version))
     kept = rows[: span.limit]
-    position, more = _end(c, log, wanted, span, [row[0] for row in kept], len(rows) > span.limit)
-    return ManifestPage([row[1] for row in kept], [row[2] for row in kept], [row[3] for row in kept], more, position)
+    numbers = [row[0] for row in kept]
+    position, more = _end(numbers, len(rows) > span.limit, span, stretch)
+    added, names, versions = ([row[n] for row in kept] for n in (1, 2, 3))
+    return ManifestPage(numbers, added, names, versions, more, position)
 
 
 def number_at(c: Connection, log: str, moment: Micros) -> int:
@@ -111,14 +119,44 @@ def number_at(c: Connection, log: str, moment: Micros) -> int:
     return c.execute(found).scalar_one_or_none() or 0
 
 
+def dates(c: Connection, log: str, numbers: Collection[int]) -> dict[int, Micros]:
+    """When the entries with these numbers were added."""
+    if not numbers:
+        return {}
+    found = select(entries.c.number, entries.c.date_added)
+    return dict(c.execute(found.where(entries.c.log == log_number(log), among(entries.c.number, numbers))).all())
+
+
 def holds(c: Connection, log: str, stix_id: str) -> bool:
     """Whether the log serves any version of an object with this id."""
     wanted = Wanted((stix_id,), EVERY)
-    return c.execute(_rows(log, wanted, Span(0, 1, 0))).first() is not None
+    return any(c.execute(found).first() for found in _rows(c, log, wanted, Span(0, 1, 0), None))
 
 
-def _rows(log: str, wanted: Wanted, span: Span) -> Select[Any]:
-    """Number and date added of what is wanted after a number, in order; one more than the limit, to know of more."""
+def _bodies(c: Connection, selects: Iterable[Select[Any]]) -> Generator[Any]:
+    for found in selects:
+        whole = found.join(bodies, bodies.c.n == entries.c.body).add_columns(bodies.c.body)
+        with c.execute(whole.execution_options(stream_results=True, max_row_buffer=READ_AHEAD)) as rows:
+            yield from rows
+
+
+def _rows(c: Connection, log: str, wanted: Wanted, span: Span, stretch: int | None) -> Iterator[Select[Any]]:
+    """Number and date added of what is wanted after a number, in order; one more than the limit, to know of more.
+
+    By type the numbers are found first, so that no engine sorts bodies, and come some at a time.
+    """
+    if wanted.types is None or wanted.ids is not None:
+        yield _walk(log, wanted, span, stretch)
+        return
+    each = [_typed(log, kind, wanted.versions, span, stretch) for kind in wanted.types]
+    numbers = iter(sorted(number for found in each for number in c.execute(found).scalars())[: span.limit + 1])
+    while some := list(islice(numbers, READ_AHEAD)):
+        found = select(entries.c.number, entries.c.date_added)
+        yield found.where(entries.c.log == log_number(log), among(entries.c.number, some)).order_by(entries.c.number)
+
+
+def _walk(log: str, wanted: Wanted, span: Span, stretch: int | None) -> Select[Any]:
+    """From one wanted entry to the next, along the log or along what is current of it."""
     found: Select[Any] = select(entries.c.number, entries.c.date_added).where(entries.c.kind == OBJECT)
     keys = entries
     if wanted.versions == LAST:
@@ -128,13 +166,34 @@ def _rows(log: str, wanted: Wanted, span: Span) -> Select[Any]:
     number: ColumnElement[int] = keys.c.number
     if wanted.ids is not None:
         place, number = place + 0, number + 0  # keeps the planner from walking the log: the few lines must lead
-        found = found.where(keys.c.line.in_(select(lines.c.n).join(ids).where(ids.c.stix_id.in_(wanted.ids))))
+        found = found.where(keys.c.line.in_(select(lines.c.n).join(ids).where(ids.c.stix_id.in_(_of_types(wanted)))))
     found = found.where(place == log_number(log), number > span.after).order_by(number)
     if not (wanted.versions == LAST or wanted.versions.every):
         found = found.where(or_(*_chosen(wanted.versions)))
-    if _gives_way(wanted):
-        found = found.where(keys.c.number <= span.after + SCAN)
+    if stretch is not None:
+        found = found.where(keys.c.number <= stretch)
     return found.limit(span.limit + 1)
+
+
+def _of_types(wanted: Wanted) -> list[str]:
+    """The ids that are wanted, without those of other types."""
+    kinds = wanted.types
+    return [one for one in wanted.ids or () if kinds is None or one.partition("--")[0] in kinds]
+
+
+def _typed(log: str, kind: str, versions: Versions, span: Span, stretch: int | None) -> Select[Any]:
+    """The numbers of one type that are wanted, in order."""
+    found = _numbers(log, kind, span.after)
+    if not versions.every:
+        found = found.where(or_(*_chosen(versions)))
+    if stretch is not None:
+        found = found.where(entries.c.number <= stretch)
+    return found.limit(span.limit + 1)
+
+
+def _numbers(log: str, kind: str, after: int) -> Select[Any]:
+    found = select(entries.c.number).where(entries.c.log == log_number(log), entries.c.type == kind)
+    return found.where(entries.c.number > after).order_by(entries.c.number)
 
 
 def _chosen(versions: Versions) -> Iterator[ColumnElement[bool]]:
@@ -156,16 +215,23 @@ def _chosen(versions: Versions) -> Iterator[ColumnElement[bool]]:
         yield and_(entries.c.version.is_(None), entries.c.date_added.in_(versions.exact))
 
 
-def _gives_way(wanted: Wanted) -> bool:
-    """Whether no index leads from one match to the next, so that a page must end after a stretch of the log."""
-    return wanted.ids is None and not wanted.versions.every and wanted.versions != LAST
+def _stretch(c: Connection, log: str, wanted: Wanted, after: int) -> int | None:
+    """The number where a page ends whatever it has found, as no index leads from one match to the next; None if one
+    does, or if the log ends before.
+    """
+    if wanted.ids is not None or (wanted.types is None and wanted.versions == LAST):
+        return None
+    if wanted.types is None:
+        head: int = c.execute(select(logs.c.head).where(logs.c.name == log)).scalar_one()
+        return after + SCAN if after + SCAN < head else None
+    if wanted.versions.every:
+        return None
+    ends = [c.execute(_numbers(log, kind, after).offset(SCAN).limit(1)).scalar() for kind in wanted.types]
+    return min((end for end in ends if end is not None), default=None)
 
 
-def _end(c: Connection, log: str, wanted: Wanted, span: Span, numbers: list[int], more: bool) -> tuple[int, bool]:
+def _end(numbers: list[int], more: bool, span: Span, stretch: int | None) -> tuple[int, bool]:
     """Where the next page starts, and whether there is one."""
-    last = numbers[-1] if numbers else span.after
-    if more or not _gives_way(wanted):
-        return last, more
-    head = c.execute(select(logs.c.head).where(logs.c.name == log)).scalar_one()
-    stretch = span.after + SCAN
-    return (stretch, True) if stretch < head else (last, False)
+    if more or stretch is None:
+        return (numbers[-1] if numbers else span.after), more
+    return stretch, True

@@ -115,14 +115,16 @@ entries = Table(
     metadata,
     Column("log", Integer, ForeignKey("logs.n"), primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("kind", Text, nullable=False),  # object, or the name of an act
+    Column("kind", Text, nullable=False),  # object, deleted, or the name of an act
     Column("line", Integer, ForeignKey("lines.n")),
     Column("version", BigInteger),
     Column("handling", Text),  # for an unmarked object: the level its importer stated, where not the origin's default
     Column("body", Integer, ForeignKey("bodies.n"), nullable=False),
     Column("date_added", BigInteger, nullable=False),
+    Column("type", Text),  # the STIX type of an object; none once it is deleted
     Index("entries_line", "line", "log", "version"),
     Index("entries_added", "log", "date_added"),
+    Index("entries_type", "log", "type", "number"),  # leads a page from one object of a type to the next
     sqlite_with_rowid=False,
 )
 current = Table(
@@ -160,6 +162,17 @@ set_aside = Table(
     Column("sentence", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index("set_aside_entry", "follower", "log", "number", unique=True),
+)
+variants = Table(
+    "variants",
+    metadata,
+    Column("log", Integer, ForeignKey("logs.n"), primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # of the entry that was first, and is kept
+    Column("digest", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("differs", Text, nullable=False),  # the properties, with commas
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 health = Table(
     "health",

@@ -17,7 +17,7 @@ from cert.follow import now_us
 from cert.intake import Outcome
 from cert.store import current, log
 from cert.store.engine import Engine, reading, writing
-from cert.store.log import BATCH, RECORD, Entry
+from cert.store.log import BATCH, OBJECT, RECORD, Entry
 from config.commands.shared import AS, JSON, database_of, say, settings_of, viewer_named
 from config.node import IMPORT
 from feeds import release as gate
@@ -147,7 +147,8 @@ def _deposited(db: Engine, viewer: Viewer, workbench: str) -> Iterator[list[Entr
         with reading(db) as c:
             batch = log.after(c, bench.log, number, BATCH)
             number = batch[-1].number
-            yield sight.visible(c, viewer, current.same_versions(c, RECORD, batch))
+            there = [entry for entry in batch if entry.kind == OBJECT]
+            yield sight.visible(c, viewer, current.same_versions(c, RECORD, there))
 
 
 @click.command("export")

@@ -4,6 +4,7 @@
 insides; its `error_id` stands in the log beside the request (TX-117).
 """
 
+import gzip
 import logging
 import uuid
 from collections.abc import Mapping
@@ -29,12 +30,13 @@ SENTENCES = {
 
 HEADERS = {
     "Cache-Control": "no-store",
-    "Vary": "Accept, Authorization",
+    "Vary": "Accept, Accept-Encoding, Authorization",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
 RETRY_AFTER_S = 5
+WORTH_GZIP = 1_024  # bytes
 
 _log = logging.getLogger("puente.taxii")
 
@@ -51,6 +53,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refused, _from_refused)
     app.register_error_handler(OperationalError, _from_database)
     app.after_request(_add_headers)
+    app.after_request(_compress)
 
 
 def _from_http(error: HTTPException) -> Response:
@@ -81,4 +84,13 @@ def _add_headers(response: Response) -> Response:
     response.headers.update(HEADERS)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+def _compress(response: Response) -> Response:
+    """Write a large answer as gzip for whoever takes that (TX-15). Fast rather than small."""
+    body = response.get_data()
+    if len(body) > WORTH_GZIP and request.accept_encodings.quality("gzip") > 0:
+        response.set_data(gzip.compress(body, compresslevel=1, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
     return response

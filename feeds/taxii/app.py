@@ -9,7 +9,19 @@ from werkzeug.routing import RequestRedirect
 from cert.errors import Missing
 from cert.stix import Micros
 from cert.store.engine import Engine
-from feeds.taxii import answers, collections, discovery, manifest, negotiation, objects, posting, signin, status
+from feeds.taxii import (
+    answers,
+    collections,
+    deleting,
+    discovery,
+    manifest,
+    negotiation,
+    objects,
+    posting,
+    signin,
+    status,
+    versions,
+)
 from feeds.taxii.service import Service
 
 SHORTEST_KEY = 32
@@ -39,7 +51,7 @@ def taxii_app(
     signin.install(app, service)
     app.before_request(_refuse_redirect)
     app.before_request(negotiation.demand_accept)
-    for resource in (discovery, collections, objects, posting, manifest, status):
+    for resource in (discovery, collections, objects, posting, deleting, versions, manifest, status):
         resource.install(app, service)
     return app
 

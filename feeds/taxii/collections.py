@@ -44,6 +44,11 @@ def writable(c: Connection, name: str) -> Collection:
     return found
 
 
+def deletable(c: Connection, name: str) -> Collection:
+    """The collection with this id or alias, if the asking account may delete from it: it has both rights (TX-47)."""
+    return writable(c, readable(c, name).id)
+
+
 def _collections(service: Service) -> Response:
     with reading(service.db) as c:
         found = signin.collections_of(c, account().n)

@@ -3,22 +3,27 @@
 A POST can be sent again at any time: what is already held counts as a success (TX-92).
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnprocessableEntity
 
-from cert import stix
-from cert.intake import deposit, workbench
-from cert.store.engine import reading
+from cert import acts, stix
+from cert.intake import Outcome, deposit, workbench
+from cert.stix import Micros
+from cert.store.engine import Connection, reading, writing
+from cert.store.signin import Collection
 from feeds.taxii import status
 from feeds.taxii.answers import answer
 from feeds.taxii.collections import COLLECTION, writable
 from feeds.taxii.negotiation import demand_content_type
 from feeds.taxii.service import Service
+from feeds.taxii.signin import account
 
 CHUNK_BYTES = 1 << 16
+NAMED = 20  # the most conflicts that the trail names
 
 
 def install(app: Flask, service: Service) -> None:
@@ -34,7 +39,19 @@ def _post(service: Service, collection: str) -> Response:
     objects = _objects(stix.parse_json(_body(service.max_content_length)))
     asked = service.clock()
     outcomes = [outcome for batch in deposit(service.db, bench, objects, service.clock) for outcome in batch]
-    return answer(status.keep(service, outcomes, asked), 202)
+    written = status.written(outcomes, asked)
+    with writing(service.db) as c:
+        status.keep(c, written, asked)
+        _note_conflicts(c, found, outcomes, asked)
+    return answer(written.body, 202)
+
+
+def _note_conflicts(c: Connection, bench: Collection, outcomes: Sequence[Outcome], now: Micros) -> None:
+    """One act a POST, however many conflicts: public feeds have thousands (TX-93)."""
+    ids = [outcome.id for outcome in outcomes if outcome.outcome == "conflict"]
+    if ids:
+        names = list(dict.fromkeys(ids))[:NAMED]
+        acts.add(c, "taxii-conflict", account().name, now, collection=bench.alias, count=len(ids), ids=names)
 
 
 def _body(most: int) -> bytes:

@@ -2,27 +2,34 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from cert import stix
 from cert.errors import Refused
 from cert.stix import Micros
-from cert.store.pages import LAST, Versions, Wanted
+from cert.store.pages import EVERY, LAST, Versions, Wanted
 
 MOST_VALUES = 500  # of one match; beyond that a client asks twice
 MOST_FIELDS = 50
+HELD = "2.1"  # the one version of STIX that the door lets in
 _PLAIN = {"added_after", "limit", "next"}
+_OF_DELETE = {"match[version]", "match[spec_version]"}
 _MATCH = re.compile(r"match\[[A-Za-z0-9_-]+\]")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _WHOLE = re.compile(r"[0-9]{1,18}")
+_SPEC = re.compile(r"[0-9]\.[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question to a collection. `filters` is its text without `limit` and `next`, the same for every page of it."""
+    """A question to a collection. `filters` is its text without `limit` and `next`, the same for every page of it.
+
+    `held` says whether it asks for STIX 2.1 among others; if not, nothing that we hold is wanted.
+    """
 
     wanted: Wanted
+    held: bool
     added_after: Micros | None
     limit: int | None
     next: str | None
@@ -32,12 +39,10 @@ class Query:
 def read_query(query_string: bytes) -> Query:
     """The filters of a request. An unknown parameter is ignored; raises `Refused` for one that cannot be meant."""
     given = _parameters(query_string)
-    if "match[type]" in given:
-        raise Refused("match", "match[type] is not served here. Leave it out and choose among the objects you get.")
-    if "2.1" not in given.get("match[spec_version]", "2.1").split(","):
-        raise Refused("match", "Everything here is STIX 2.1. Ask for that, or leave match[spec_version] out.")
+    held = _is_held(given)
     return Query(
-        Wanted(_ids(given), _versions(given)),
+        Wanted(_several("match[id]", given) if held else (), _versions(given), _several("match[type]", given)),
+        held,
         _moment("added_after", given["added_after"]) if "added_after" in given else None,
         _limit(given["limit"]) if "limit" in given else None,
         given.get("next"),
@@ -45,9 +50,26 @@ def read_query(query_string: bytes) -> Query:
     )
 
 
-def narrowed(query: Query, stix_id: str) -> Query:
-    """The same question about one object only: a match on ids in it is ignored, as the standard has none there."""
-    return Query(Wanted((stix_id,), query.wanted.versions), query.added_after, query.limit, query.next, query.filters)
+def narrowed(query: Query, stix_id: str, versions: Versions | None = None) -> Query:
+    """The same question about one object only; a match on ids or types is ignored, as the standard has none there.
+
+    `versions` are those to look for, where the standard has no match on versions either.
+    """
+    ids = (stix_id,) if query.held else ()
+    return replace(query, wanted=Wanted(ids, versions or query.wanted.versions))
+
+
+def read_deletion(query_string: bytes, stix_id: str) -> Wanted:
+    """What a DELETE of an object means: these of its versions, or every one (TX-112).
+
+    Raises `Refused` for any other filter: whoever writes one wants less to be deleted than would be.
+    """
+    given = _parameters(query_string)
+    other = sorted(given.keys() - _OF_DELETE)
+    if other:
+        raise Refused("query", f"A DELETE takes match[version] and match[spec_version], not {other[0]}. Leave it out.")
+    versions = _versions(given) if "match[version]" in given else EVERY
+    return Wanted((stix_id,) if _is_held(given) else (), versions)
 
 
 def _parameters(query_string: bytes) -> dict[str, str]:
@@ -78,8 +100,16 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def _ids(given: Mapping[str, str]) -> tuple[str, ...] | None:
-    return _values("match[id]", given["match[id]"]) if "match[id]" in given else None
+def _several(name: str, given: Mapping[str, str]) -> tuple[str, ...] | None:
+    return _values(name, given[name]) if name in given else None
+
+
+def _is_held(given: Mapping[str, str]) -> bool:
+    """Whether objects of the one version of STIX that we hold are asked for."""
+    values = _values("match[spec_version]", given.get("match[spec_version]", HELD))
+    if not all(map(_SPEC.fullmatch, values)):
+        raise Refused("match", "match[spec_version] takes versions of STIX, such as 2.1.")
+    return HELD in values
 
 
 def _versions(given: Mapping[str, str]) -> Versions:

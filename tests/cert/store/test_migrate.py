@@ -14,8 +14,9 @@ from sqlalchemy import Text, inspect, text
 
 import feeds.store  # noqa: F401 its tables stand on the same MetaData
 from cert.errors import Missing
-from cert.store import migrate
+from cert.store import migrate, pages
 from cert.store.engine import Engine, open_db, reading, writing
+from cert.store.pages import LAST, Span, Wanted
 from cert.store.tables import metadata
 from tests.servers import postgres
 
@@ -102,6 +103,36 @@ def test_it_lets_two_operators_begin_at_once(empty: Engine) -> None:
             done.result()
 
     migrate.demand_current(empty)
+
+
+def test_it_brings_an_older_database_up_to_date(empty: Engine) -> None:
+    """What an older version wrote is found by its type, as what this one writes is."""
+    migrate.upgrade(empty, "0001")
+    with pytest.raises(Missing, match="older version"):
+        migrate.demand_current(empty)
+    with writing(empty) as c:
+        for statement in OLDER:
+            c.execute(text(statement))
+
+    migrate.upgrade(empty)
+
+    with reading(empty) as c:
+        assert pages.objects(c, "bench:x", Wanted(None, LAST, ("tool",)), Span(0, 9, 9)).numbers == [1]
+        assert c.execute(text("SELECT kind, type FROM entries ORDER BY number")).all() == [
+            ("object", "tool"),
+            ("note", None),
+        ]
+
+
+OLDER = (
+    "INSERT INTO organisations VALUES (1, 'X', 'cert', 'mx', 'identity--1', 'amber', TRUE)",
+    "INSERT INTO logs VALUES (1, 'bench:x', 1, 2, 2)",
+    "INSERT INTO ids VALUES (1, 'tool--1')",
+    "INSERT INTO lines VALUES (1, 1, 1, '')",
+    "INSERT INTO bodies VALUES (1, '', '{}')",
+    "INSERT INTO entries VALUES (1, 1, 'object', 1, 1, NULL, 1, 1), (1, 2, 'note', NULL, NULL, NULL, 1, 2)",
+    "INSERT INTO current VALUES (1, 1, 1)",
+)
 
 
 def test_it_refuses_an_empty_database_and_names_the_command(empty: Engine) -> None:

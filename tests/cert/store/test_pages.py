@@ -43,16 +43,16 @@ def c(db: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def stix_id(n: int) -> str:
-    return f"tool--{uuid.UUID(int=n, version=4)}"
+def stix_id(n: int, kind: str = "tool") -> str:
+    return f"{kind}--{uuid.UUID(int=n, version=4)}"
 
 
-def said(n: int, version: Micros | None, name: str = "") -> log.Statement:
+def said(n: int, version: Micros | None, name: str = "", kind: str = "tool") -> log.Statement:
     stamps = (
         {} if version is None else {"created": "2026-01-01T00:00:00Z", "modified": f"2026-01-01T00:00:{version:02}Z"}
     )
-    body = canonical({"type": "tool", "id": stix_id(n), "name": name or f"{n}@{version}", **stamps})
-    return log.Statement(1, stix_id(n), version, sha256(body), body)
+    body = canonical({"type": kind, "id": stix_id(n, kind), "name": name or f"{n}@{version}", **stamps})
+    return log.Statement(1, stix_id(n, kind), version, sha256(body), body)
 
 
 def add(c: Connection, *statements: log.Statement, to: str = BENCH, now: Micros = 0) -> None:
@@ -63,7 +63,8 @@ def numbers(c: Connection, wanted: Wanted, span: Span = ALL) -> list[int]:
     """The numbers on a page; the manifest must agree."""
     page = pages.objects(c, BENCH, wanted, span)
     listed = pages.manifest(c, BENCH, wanted, span)
-    assert (listed.added, listed.more, listed.position) == (page.added, page.more, page.position)
+    assert (listed.numbers, listed.added) == (page.numbers, page.added)
+    assert (listed.more, listed.position) == (page.more, page.position)
     return page.numbers
 
 
@@ -129,6 +130,55 @@ def test_it_gives_way_after_a_stretch_without_a_match(c: Connection, monkeypatch
     assert numbers(c, Wanted((stix_id(2),), FIRST)) == [12]
 
 
+@pytest.mark.parametrize(
+    ("types", "versions", "found"),
+    [
+        (("tool",), LAST, [3, 5, 7]),
+        (("tool",), EVERY, [1, 3, 5, 7]),
+        (("tool", "note"), LAST, [2, 3, 5, 6, 7]),
+        (("note", "report", "x-new"), EVERY, [2, 4, 6]),
+        (("report",), FIRST, [4]),
+        (("tool", "report"), Versions(exact=(1, 3)), [1, 3, 4, 5, 7]),
+        (("x-new",), LAST, []),
+    ],
+)
+def test_it_finds_objects_by_type(c: Connection, types: tuple[str, ...], versions: Versions, found: list[int]) -> None:
+    add(c, said(1, 1), said(1, 1, kind="note"), said(1, 3), said(1, 1, kind="report"), said(2, 1))
+    add(c, said(2, 1, kind="note"), said(3, 1))
+    add(c, said(9, 1), to="bench:other")
+
+    assert numbers(c, Wanted(None, versions, types)) == found
+    assert (
+        pages.objects(c, BENCH, Wanted(None, versions, types), Span(2, 1, 1 << 20)).numbers
+        == [n for n in found if n > 2][:1]
+    )
+
+
+def test_it_finds_of_some_ids_those_of_a_type(c: Connection) -> None:
+    add(c, said(1, 1), said(1, 1, kind="note"), said(2, 1))
+    wanted = (stix_id(1), stix_id(1, "note"))
+
+    assert numbers(c, Wanted(wanted, LAST, ("note", "report"))) == [2]
+    assert numbers(c, Wanted(wanted, LAST, ("report",))) == numbers(c, Wanted(())) == []
+
+
+@pytest.mark.parametrize(("versions", "found"), [(LAST, [11, 13]), (FIRST, [1, 13]), (EVERY, [*range(1, 12), 13])])
+def test_it_finds_all_of_a_type_page_by_page(
+    c: Connection, monkeypatch: pytest.MonkeyPatch, versions: Versions, found: list[int]
+) -> None:
+    monkeypatch.setattr(pages, "SCAN", 4)
+    add(c, *(said(1, n) for n in range(1, 12)), said(2, 1, kind="note"), said(3, 1))
+    wanted, span, seen, more = Wanted(None, versions, ("tool",)), Span(0, 3, 1 << 20), list[int](), True
+
+    while more:
+        page = pages.objects(c, BENCH, wanted, span)
+        assert len(page.numbers) <= span.limit
+        assert page.numbers == numbers(c, wanted, span)
+        seen, span, more = seen + page.numbers, Span(page.position, 3, 1 << 20), page.more
+
+    assert seen == found
+
+
 def test_it_turns_a_date_into_a_number(c: Connection) -> None:
     add(c, said(1, 1), said(2, 1), now=10 * SECOND)
     add(c, said(3, 1), now=20 * SECOND)
@@ -150,7 +200,7 @@ IDS = (stix_id(1), stix_id(2))
 @pytest.mark.parametrize("ids", [None, IDS])
 @pytest.mark.parametrize("versions", [LAST, EVERY, FIRST, Versions(exact=(5,)), Versions(last=True, first=True)])
 def test_it_never_walks_through_the_whole_log(c: Connection, ids: tuple[str, ...] | None, versions: Versions) -> None:
-    found = pages._rows(BENCH, Wanted(ids, versions), Span(5, 10, 1 << 20))
+    found = pages._walk(BENCH, Wanted(ids, versions), Span(5, 10, 1 << 20), None)
     sql = found.compile(c.engine, compile_kwargs={"literal_binds": True})
 
     steps = [step[3] for step in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]

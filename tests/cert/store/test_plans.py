@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, text
 
 from cert import door
-from cert.store import aside, current, log, pages
+from cert.store import aside, current, deleting, log, pages
 from cert.store.engine import Connection, Engine, reading, writing
 from cert.store.log import Entry
 from cert.store.pages import EVERY, LAST, Span, Versions, Wanted
@@ -39,6 +39,10 @@ def page_of(versions: Versions, count: int, c: Connection, sample: list[Entry]) 
     return pages.objects(c, BENCH, wanted, Span(0, 500, 1 << 20))
 
 
+def page_of_type(versions: Versions, c: Connection, _sample: list[Entry]) -> object:
+    return pages.objects(c, BENCH, Wanted(None, versions, ("indicator", "note")), Span(0, 500, 1 << 20))
+
+
 QUESTIONS: dict[str, Ask] = {
     "read on": lambda c, s: log.after(c, "record", 900, 500),
     "read on at the end": lambda c, s: log.after(c, "record", HELD, 500),
@@ -66,9 +70,16 @@ QUESTIONS: dict[str, Ask] = {
         for versions in (LAST, EVERY, Versions(first=True), Versions(exact=(NOW,)), Versions(last=True, first=True))
         for count in (0, 1, 50)
     },
+    **{
+        f"a page of {versions} of a type": partial(page_of_type, versions)
+        for versions in (LAST, EVERY, Versions(first=True), Versions(exact=(NOW,)))
+    },
+    "variants": lambda c, s: aside.all_variants(c, BENCH, 20),
+    "dates": lambda c, s: pages.dates(c, BENCH, [entry.number for entry in s]),
     "a manifest": lambda c, s: pages.manifest(c, BENCH, Wanted(), Span(900, 500, 1 << 20)),
     "append": lambda c, s: log.append(c, "record", [log.restated(entry) for entry in s], NOW),
     "mirror": lambda c, s: log.mirror(c, "from:us", [log.restated(entry) for entry in s], NOW),
+    "delete": lambda c, s: deleting.delete_versions(c, BENCH, Wanted((s[0].id,), EVERY)),
 }
 
 

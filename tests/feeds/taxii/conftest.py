@@ -19,12 +19,6 @@ from tests.feeds.taxii.node import BENCH, HIDDEN, KEY, SECRET, START, TO_US, Clo
 Start = Callable[..., Node]
 
 
-@pytest.fixture(autouse=True)
-def row(request: pytest.FixtureRequest) -> str:
-    """The rows of the checklist that a test stands for; they show in its id."""
-    return str(getattr(request, "param", ""))
-
-
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Engine]:
     engine = open_db(f"sqlite:///{tmp_path / 'node.db'}")
@@ -87,6 +81,7 @@ def _serving(app: Flask) -> Iterator[str]:
 
 def _cast(c: Connection) -> None:
     cert = _organisation(c, "CERT", "cert", 1)
+    log.create_log(c, "acts", cert)
     customs = _organisation(c, "Customs", "agency", 2)
     peer = _organisation(c, "Their CERT", "peer", 3)
     for account, org in (("customs", customs), ("reader", cert), ("writer", customs), ("stranger", cert), ("us", peer)):

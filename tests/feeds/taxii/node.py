@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 import requests
 
 from cert.stix import Micros, format_timestamp
@@ -21,11 +20,6 @@ BENCH, HIDDEN, TO_US = (str(uuid.UUID(int=n, version=4)) for n in (1001, 1002, 1
 OBJECTS = f"/puente/collections/{BENCH}/objects/"
 MANIFEST = f"/puente/collections/{BENCH}/manifest/"
 STATUS = "/puente/status/"
-
-
-def rows(*ids: str) -> pytest.MarkDecorator:
-    """Put the rows of the TAXII checklist that a test stands for into its id."""
-    return pytest.mark.parametrize("row", [" ".join(ids)], indirect=True)
 
 
 @dataclass

@@ -12,11 +12,10 @@ from tests.feeds.taxii.node import (
     Node,
     assert_error,
     indicator,
-    rows,
 )
 
 
-@rows("TX-32", "TX-33", "TX-34", "TX-36")
+@pytest.mark.row("TX-32", "TX-33", "TX-34", "TX-36")
 def test_it_leads_from_discovery_to_the_root(node: Node) -> None:
     found = node.ask("/taxii2/").json()
     root = node.ask(found["default"]).json()
@@ -25,7 +24,7 @@ def test_it_leads_from_discovery_to_the_root(node: Node) -> None:
     assert root == {"title": "CERT", "versions": [MEDIA_TYPE], "max_content_length": 16 << 20}
 
 
-@rows("TX-40", "TX-41", "TX-42")
+@pytest.mark.row("TX-40", "TX-41", "TX-42")
 def test_it_lists_the_collections_of_an_account(node: Node) -> None:
     listed = node.ask("/puente/collections/", "reader")
 
@@ -41,7 +40,7 @@ def test_it_lists_the_collections_of_an_account(node: Node) -> None:
     assert node.ask("/puente/collections/", "stranger").json() == {}
 
 
-@rows("TX-24", "TX-45")
+@pytest.mark.row("TX-24", "TX-45")
 @pytest.mark.parametrize(
     ("who", "rights"), [("customs", (True, True)), ("reader", (True, False)), ("writer", (False, True))]
 )
@@ -51,7 +50,7 @@ def test_it_says_what_this_account_may_do(node: Node, who: str, rights: tuple[bo
     assert (found["can_read"], found["can_write"]) == rights
 
 
-@rows("TX-43", "TX-44")
+@pytest.mark.row("TX-43", "TX-44")
 def test_it_serves_a_collection_by_its_alias(node: Node) -> None:
     node.post(indicator(1), path=OBJECTS.replace(BENCH, "bench-customs"))
 
@@ -60,7 +59,7 @@ def test_it_serves_a_collection_by_its_alias(node: Node) -> None:
     assert node.ask(f"/puente/collections/{BENCH}/").json() == node.ask("/puente/collections/").json()["collections"][0]
 
 
-@rows("TX-21", "TX-46")
+@pytest.mark.row("TX-21", "TX-46")
 def test_it_lets_an_account_do_only_what_it_may(node: Node) -> None:
     node.post(indicator(1))
 
@@ -70,7 +69,7 @@ def test_it_lets_an_account_do_only_what_it_may(node: Node) -> None:
     assert len(node.ask(OBJECTS).json()["objects"]) == 1
 
 
-@rows("TX-46")
+@pytest.mark.row("TX-46")
 def test_it_takes_no_post_into_a_border_log_whatever_was_granted(node: Node) -> None:
     path = f"/puente/collections/{TO_US}/"
 
@@ -78,7 +77,7 @@ def test_it_takes_no_post_into_a_border_log_whatever_was_granted(node: Node) -> 
     assert_error(node.post(indicator(1), who="us", path=f"{path}objects/"), 403)
 
 
-@rows("TX-22")
+@pytest.mark.row("TX-22")
 @pytest.mark.parametrize("end", ["", "objects/", "manifest/", f"objects/{indicator(1)['id']}/"])
 def test_it_makes_hidden_and_absent_look_alike(node: Node, end: str) -> None:
     hidden = node.ask(f"/puente/collections/{HIDDEN}/{end}")

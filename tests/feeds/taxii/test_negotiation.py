@@ -17,7 +17,6 @@ from tests.feeds.taxii.node import (
     assert_error,
     ids,
     indicator,
-    rows,
 )
 
 COLLECTION = OBJECTS.removesuffix("objects/")
@@ -60,7 +59,7 @@ def test_it_serves_every_way_to_ask_for_taxii(node: Node, accept: str) -> None:
         assert answer.headers["Content-Type"] == MEDIA_TYPE  # TX-11
 
 
-@rows("TX-06", "TX-121")
+@pytest.mark.row("TX-06", "TX-121")
 @pytest.mark.parametrize("path", RESOURCES)
 def test_it_serves_who_names_neither_type_nor_agent(node: Node, path: str) -> None:
     assert node.ask(path, headers={"Accept": None, "User-Agent": None}).status_code == 200
@@ -72,7 +71,7 @@ def test_it_refuses_who_wants_something_else(node: Node, accept: str) -> None:
         assert_error(node.ask(path, headers={"Accept": accept}), 406)
 
 
-@rows("TX-08", "TX-10")
+@pytest.mark.row("TX-08", "TX-10")
 @pytest.mark.parametrize("kind", ["application/taxii+json", MEDIA_TYPE, f"{MEDIA_TYPE};charset=UTF-8"])
 def test_it_takes_every_way_to_send_taxii(node: Node, kind: str) -> None:
     assert node.post(indicator(1), headers={"Content-Type": kind}).status_code == 202
@@ -84,12 +83,12 @@ def test_it_refuses_a_body_of_another_kind(node: Node, kind: str | None) -> None
     assert node.ask(OBJECTS).json() == {}
 
 
-@rows("TX-97")
+@pytest.mark.row("TX-97")
 def test_it_refuses_a_compressed_body(node: Node) -> None:
     assert_error(node.post(indicator(1), headers={"Content-Encoding": "gzip"}), 415)
 
 
-@rows("TX-12")
+@pytest.mark.row("TX-12")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", RESOURCES)
 def test_it_knows_no_address_without_its_slash(node: Node, method: str, path: str) -> None:
@@ -98,7 +97,7 @@ def test_it_knows_no_address_without_its_slash(node: Node, method: str, path: st
         assert_error(answer, 405 if "Allow" in answer.headers else 404)
 
 
-@rows("TX-13")
+@pytest.mark.row("TX-13")
 def test_it_answers_head_as_get_without_the_body(node: Node) -> None:
     node.post(indicator(1), indicator(2))
 
@@ -109,9 +108,9 @@ def test_it_answers_head_as_get_without_the_body(node: Node) -> None:
         assert {**headed.headers, "Date": ""} == {**got.headers, "Date": ""}
 
 
-@rows("TX-14")
+@pytest.mark.row("TX-14")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "DELETE"])
-@pytest.mark.parametrize("path", [*RESOURCES, f"{STATUS}x/", f"{OBJECTS}x/"])
+@pytest.mark.parametrize("path", [*RESOURCES, f"{STATUS}x/", f"{OBJECTS}x/versions/"])
 def test_it_names_the_methods_it_takes(node: Node, method: str, path: str) -> None:
     answer = node.ask(path, method=method)
 
@@ -120,14 +119,29 @@ def test_it_names_the_methods_it_takes(node: Node, method: str, path: str) -> No
     assert ("POST" in answer.headers["Allow"]) == (path == OBJECTS)
 
 
-@rows("TX-15")
+@pytest.mark.row("TX-15")
 @pytest.mark.parametrize("path", [OBJECTS, "/nothing/"])
 def test_it_lets_nobody_keep_an_answer(node: Node, path: str) -> None:
     headers = node.ask(path).headers
 
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Vary"] == "Accept, Authorization"
+    assert headers["Vary"] == "Accept, Accept-Encoding, Authorization"
+
+
+@pytest.mark.row("TX-15")
+def test_it_compresses_a_large_answer_for_whoever_takes_that(node: Node) -> None:
+    node.post(*map(indicator, range(20)))
+
+    plain, small = (node.ask(OBJECTS + query, headers={"Accept-Encoding": None}) for query in ("", "?limit=1"))
+    packed = node.ask(OBJECTS, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 4
+    assert packed.content == plain.content
+    for answer in (plain, small, node.ask(OBJECTS, headers={"Accept-Encoding": "gzip;q=0"})):
+        assert "Content-Encoding" not in answer.headers
+    assert "Content-Encoding" not in node.ask(f"{OBJECTS}?limit=1", headers={"Accept-Encoding": "gzip"}).headers
 
 
 def ask_raw(node: Node, path: str) -> tuple[int, str | None]:
@@ -139,19 +153,19 @@ def ask_raw(node: Node, path: str) -> tuple[int, str | None]:
         return answer.status, answer.headers["Content-Type"]
 
 
-@rows("TX-37")
+@pytest.mark.row("TX-37")
 @pytest.mark.parametrize("root", ["other", "%2e%2e", "..", "a" * 8_000, "%00", "%ff%fe", BENCH])
 def test_it_knows_no_other_root(node: Node, root: str) -> None:
     assert ask_raw(node, f"/{root}/collections/") == (404, MEDIA_TYPE)
 
 
-@rows("TX-65")
+@pytest.mark.row("TX-65")
 @pytest.mark.parametrize("query", ["match[id]=%zz", "limit=1%", "%=1"])
 def test_it_refuses_a_broken_escape(node: Node, query: str) -> None:
     assert ask_raw(node, f"{OBJECTS}?{query}") == (400, MEDIA_TYPE)
 
 
-@rows("TX-16")
+@pytest.mark.row("TX-16")
 @pytest.mark.parametrize("text", ["😀", "a\u2028b", "مرحبا", "e\u0301", "é", '"\\/'])
 def test_it_gives_back_text_as_it_came(node: Node, text: str) -> None:
     sent = indicator(1, START, name=text, x_empty="")

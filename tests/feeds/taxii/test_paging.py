@@ -10,7 +10,7 @@ from cert import door
 from cert.store import log
 from cert.store.engine import writing
 from tests.feeds.taxii.conftest import Start
-from tests.feeds.taxii.node import BENCH, KEY, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator, rows
+from tests.feeds.taxii.node import BENCH, KEY, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator
 
 FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
 
@@ -31,7 +31,7 @@ def walk_by_dates(node: Node, path: str, query: str) -> list[requests.Response]:
     return pages
 
 
-@rows("TX-53", "TX-68", "TX-69", "TX-70", "TX-73")
+@pytest.mark.row("TX-53", "TX-68", "TX-69", "TX-70", "TX-73")
 @pytest.mark.parametrize("way", [walk, walk_by_dates])
 @pytest.mark.parametrize("path", [OBJECTS, MANIFEST])
 @pytest.mark.parametrize(("limit", "sizes"), [(3, [3, 3, 1]), (6, [6, 1]), (7, [7]), (8, [7]), (999_999, [7])])
@@ -44,7 +44,7 @@ def test_it_gives_everything_once_in_order(node: Node, way: Any, path: str, limi
     assert [found for page in pages for found in ids(page)] == [indicator(n)["id"] for n in range(7)]
 
 
-@rows("TX-72", "TX-73")
+@pytest.mark.row("TX-72", "TX-73")
 def test_it_pages_through_one_big_post(start: Start) -> None:
     node = start(page_limit=400)
     node.post(*map(indicator, range(2_000)))
@@ -52,7 +52,7 @@ def test_it_pages_through_one_big_post(start: Start) -> None:
     assert [len(ids(page)) for page in walk_by_dates(node, OBJECTS, "limit=999")] == [400] * 5
 
 
-@rows("TX-74", "TX-79")
+@pytest.mark.row("TX-74", "TX-79")
 def test_it_dates_a_page_by_its_first_and_last_record(node: Node) -> None:
     node.post(*map(indicator, range(5)))
     dates = [record["date_added"] for record in node.ask(MANIFEST).json()["objects"]]
@@ -68,7 +68,7 @@ def test_it_dates_a_page_by_its_first_and_last_record(node: Node) -> None:
     assert all(len(date) == 27 for date in dates)
 
 
-@rows("TX-75", "TX-78", "TX-82", "TX-84")
+@pytest.mark.row("TX-75", "TX-78", "TX-82", "TX-84")
 @pytest.mark.parametrize("path", [OBJECTS, MANIFEST])
 def test_it_says_nothing_on_an_empty_page(node: Node, path: str) -> None:
     answer = node.ask(path)
@@ -79,7 +79,7 @@ def test_it_says_nothing_on_an_empty_page(node: Node, path: str) -> None:
     assert LAST not in answer.headers
 
 
-@rows("TX-76", "TX-72")
+@pytest.mark.row("TX-76", "TX-72")
 def test_it_gives_the_same_page_again_even_after_a_restart(start: Start) -> None:
     node = start()
     node.post(*map(indicator, range(5)))
@@ -92,7 +92,7 @@ def test_it_gives_the_same_page_again_even_after_a_restart(start: Start) -> None
     assert_error(start(secret_key=KEY.upper()).ask(f"{OBJECTS}?limit=2&next={token}"), 400)
 
 
-@rows("TX-25", "TX-71")
+@pytest.mark.row("TX-25", "TX-71")
 def test_it_takes_a_token_only_for_the_question_it_answers(node: Node) -> None:
     node.post(*map(indicator, range(5)))
     token = node.ask(f"{OBJECTS}?limit=2").json()["next"]
@@ -106,7 +106,7 @@ def test_it_takes_a_token_only_for_the_question_it_answers(node: Node) -> None:
     assert_error(node.ask(f"{OBJECTS}?limit=2&next={token[:16]}"), 400)
 
 
-@rows("TX-77")
+@pytest.mark.row("TX-77")
 def test_it_goes_on_to_what_came_meanwhile(node: Node) -> None:
     node.post(indicator(1), indicator(2), indicator(3))
     token = node.ask(f"{OBJECTS}?limit=2").json()["next"]
@@ -118,7 +118,7 @@ def test_it_goes_on_to_what_came_meanwhile(node: Node) -> None:
     assert "more" not in rest
 
 
-@rows("TX-122")
+@pytest.mark.row("TX-122")
 def test_it_ends_a_page_before_it_has_too_many_bytes(start: Start) -> None:
     node = start(page_bytes=10_000)
     node.post(indicator(0, description="x" * 30_000), *map(indicator, range(1, 60)))
@@ -153,7 +153,7 @@ def test_it_numbers_the_entries_of_a_border_log(node: Node) -> None:
     assert "x_puente_entries" not in node.ask(path.replace(TO_US, BENCH)).json()
 
 
-@rows("TX-85")
+@pytest.mark.row("TX-85")
 def test_it_serves_the_bytes_it_stored(node: Node) -> None:
     sent = indicator(1, x_zero=1.50, x_list=[{"b": 1, "a": []}], lang="es")
     release(node, sent)

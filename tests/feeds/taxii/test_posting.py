@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cert.errors import Missing
-from cert.store.engine import Engine, OperationalError
+from cert.store import aside, log
+from cert.store.engine import Engine, OperationalError, reading
 from feeds.taxii.app import taxii_app
 from tests.feeds.taxii.conftest import Start
 from tests.feeds.taxii.node import (
     HIDDEN,
+    MANIFEST,
     MEDIA_TYPE,
     OBJECTS,
     SECOND,
@@ -23,7 +25,6 @@ from tests.feeds.taxii.node import (
     closing,
     ids,
     indicator,
-    rows,
 )
 
 HOUR = 3_600 * SECOND
@@ -59,7 +60,7 @@ def test_it_refuses_an_unusable_envelope(node: Node, body: bytes) -> None:
     assert_error(node.post(json=None, data=body), 422)
 
 
-@rows("TX-86", "TX-87", "TX-88", "TX-101", "TX-120")
+@pytest.mark.row("TX-86", "TX-87", "TX-88", "TX-101", "TX-120")
 def test_it_stores_and_says_so(node: Node) -> None:
     answer = node.post(json={"objects": [indicator(1), indicator(2)], "x_more": 1})
 
@@ -73,11 +74,12 @@ def test_it_stores_and_says_so(node: Node) -> None:
         "success_count": 2,
         "failure_count": 0,
         "pending_count": 0,
+        "successes": [{"id": indicator(n)["id"], "version": indicator(n)["modified"]} for n in (1, 2)],
     }
     assert ids(node.ask(OBJECTS)) == [indicator(1)["id"], indicator(2)["id"]]
 
 
-@rows("TX-90", "TX-104")
+@pytest.mark.row("TX-90", "TX-104")
 @pytest.mark.parametrize("place", [0, 25, 49])
 def test_it_stores_the_good_ones_beside_a_bad_one(node: Node, place: int) -> None:
     objects = [indicator(n) for n in range(50)]
@@ -92,7 +94,7 @@ def test_it_stores_the_good_ones_beside_a_bad_one(node: Node, place: int) -> Non
     assert len(ids(node.ask(OBJECTS))) == 49
 
 
-@rows("TX-90")
+@pytest.mark.row("TX-90")
 @pytest.mark.parametrize("thing", [None, 7, "x", [], {}, {"id": 5}])
 def test_it_names_the_place_of_a_thing_without_an_id(node: Node, thing: object) -> None:
     failures = node.post(indicator(1), thing).json()["failures"]
@@ -101,7 +103,7 @@ def test_it_names_the_place_of_a_thing_without_an_id(node: Node, thing: object) 
     assert failures[0]["message"].startswith("Object 2 of the envelope: ")
 
 
-@rows("TX-81", "TX-92", "TX-96")
+@pytest.mark.row("TX-81", "TX-92", "TX-96")
 def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
     node.post(indicator(1), indicator(1), indicator(2))
     before = node.ask(OBJECTS)
@@ -113,7 +115,7 @@ def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
     assert len(ids(before)) == 2
 
 
-@rows("TX-93")
+@pytest.mark.row("TX-93")
 def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -> None:
     node.post(indicator(1))
 
@@ -124,7 +126,45 @@ def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -
     assert node.ask(OBJECTS).json()["objects"] == [indicator(1)]
 
 
-@rows("TX-31")
+@pytest.mark.row("TX-93")
+def test_it_keeps_the_other_content_for_review_once(node: Node) -> None:
+    node.post(indicator(1), indicator(1, name="Other"))
+    node.post(indicator(1, name="Other"), indicator(1, name="Third", pattern="[url:value = 'x']", description="y"))
+
+    with reading(node.db) as c:
+        kept = [(one.stix_id, one.differs) for one in aside.all_variants(c, "bench:customs", 10)]
+        told = [entry.obj() for entry in log.after(c, "acts", 0, 10)]
+
+    assert sorted(kept) == [
+        (indicator(1)["id"], ("description", "name", "pattern")),
+        (indicator(1)["id"], ("name",)),
+    ]
+    assert [(act["who"], act["count"], act["ids"]) for act in told] == [
+        ("customs", count, [indicator(1)["id"]]) for count in (1, 2)
+    ]
+
+
+@pytest.mark.row("TX-89")
+@pytest.mark.parametrize(("count", "listed"), [(1, 1), (100, 100), (101, 0)])
+def test_it_lists_every_success_or_none(node: Node, count: int, listed: int) -> None:
+    assert len(node.post(*map(indicator, range(count))).json().get("successes", [])) == listed
+
+
+@pytest.mark.row("TX-63", "TX-88")
+def test_it_names_the_version_of_an_address_as_the_manifest_does(node: Node) -> None:
+    address = {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS}
+
+    told = [node.post(address | more).json()["successes"][0] for more in ({}, {"x_note": "other"}, {})]
+
+    listed = node.ask(MANIFEST).json()["objects"]
+    assert told == [{"id": ADDRESS, "version": listed[n]["date_added"]} for n in (0, 1, 0)]
+    assert node.ask(f"{OBJECTS}{ADDRESS}/versions/").json()["versions"] == [one["version"] for one in listed]
+
+
+ADDRESS = "ipv4-addr--28bb3599-77cd-5a82-a950-b5bcf5e51eb5"
+
+
+@pytest.mark.row("TX-31")
 def test_it_refuses_what_is_said_in_another_name(node: Node) -> None:
     forged = indicator(1, created_by_ref="identity--00000000-0000-4000-8000-000000000001")
 
@@ -132,7 +172,7 @@ def test_it_refuses_what_is_said_in_another_name(node: Node) -> None:
     assert node.ask(OBJECTS).json() == {}
 
 
-@rows("TX-103")
+@pytest.mark.row("TX-103")
 @pytest.mark.parametrize(
     "stamp", ["2026-05-04T09:30:00.123456789Z", "2026-05-04T09:30:00Z", "2026-05-04T09:30:00.1234567Z"]
 )
@@ -145,7 +185,7 @@ def test_it_serves_on_after_odd_timestamps(node: Node, stamp: str) -> None:
     assert indicator(2)["id"] in ids(node.ask(OBJECTS))
 
 
-@rows("TX-26", "TX-98", "TX-99")
+@pytest.mark.row("TX-26", "TX-98", "TX-99")
 def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None:
     node = start()
     status = node.post(indicator(1)).json()
@@ -160,7 +200,7 @@ def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None
     assert_error(node.ask(path), 404)
 
 
-@rows("TX-107", "TX-108", "TX-109")
+@pytest.mark.row("TX-107", "TX-108", "TX-109")
 def test_it_serves_one_object(node: Node) -> None:
     node.post(indicator(1), indicator(1, START + SECOND), indicator(2))
     path = f"{OBJECTS}{indicator(1)['id']}/"
@@ -173,7 +213,7 @@ def test_it_serves_one_object(node: Node) -> None:
     assert_error(node.ask(path.replace(OBJECTS, f"/puente/collections/{HIDDEN}/objects/"), "reader"), 404)
 
 
-@rows("TX-102", "TX-79")
+@pytest.mark.row("TX-102", "TX-79")
 def test_it_stores_once_what_many_post_at_a_time(node: Node) -> None:
     def post(n: int) -> dict[str, int]:
         with closing(Node(node.url, node.db, node.clock)) as client:
@@ -195,7 +235,7 @@ def envelope_of(size: int) -> bytes:
     return text + b"x" * (size - len(text) - 4) + b'"}]}'
 
 
-@rows("TX-97")
+@pytest.mark.row("TX-97")
 def test_it_takes_a_body_up_to_the_last_byte(start: Start) -> None:
     node = start(max_content_length=100_000)
 
@@ -205,7 +245,7 @@ def test_it_takes_a_body_up_to_the_last_byte(start: Start) -> None:
     assert_error(node.post(json=None, data=iter([envelope_of(100_001)])), 413)
 
 
-@rows("TX-118")
+@pytest.mark.row("TX-118")
 def test_it_survives_its_own_failure(db: Engine) -> None:
     def clock() -> int:
         raise ZeroDivisionError("secret detail")
@@ -218,7 +258,7 @@ def test_it_survives_its_own_failure(db: Engine) -> None:
     assert client.get(OBJECTS, auth=("customs", SECRET)).status_code == 200
 
 
-@rows("TX-119")
+@pytest.mark.row("TX-119")
 def test_it_asks_to_come_back_while_the_database_is_busy(db: Engine) -> None:
     def clock() -> int:
         raise OperationalError("x", {}, Exception("database is locked"))

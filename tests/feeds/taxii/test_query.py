@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.feeds.taxii.node import MANIFEST, OBJECTS, SECOND, START, Node, assert_error, ids, indicator, names, rows
+from cert.stix import META, SCO, SDO, SRO
+from tests.feeds.taxii.node import MANIFEST, OBJECTS, SECOND, START, Node, assert_error, ids, indicator, names
 
 LAST = "X-TAXII-Date-Added-Last"
 REFUSED = {
@@ -23,8 +24,8 @@ REFUSED = {
     "TX-56 a value twice": "match[id]=a,a",
     "TX-58 all and last": "match[version]=all,last",
     "TX-58 no version": "match[version]=newest",
-    "TX-62 only 2.0": "match[spec_version]=2.0",
-    "TX-57 by type": "match[type]=indicator",
+    "TX-62 no version of STIX": "match[spec_version]=newest",
+    "TX-56 a type twice": "match[type]=note,note",
     "TX-65 empty": "match[id]=",
     "TX-65 empty between": "match[id]=a,,b",
     "TX-65 bracket": "match[id=a",
@@ -45,7 +46,7 @@ def test_it_refuses_what_cannot_be_meant(node: Node, query: str) -> None:
         assert_error(node.ask(f"{path}?{query}"), 400)
 
 
-@rows("TX-48", "TX-73")
+@pytest.mark.row("TX-48", "TX-73")
 def test_it_takes_added_after_strictly(node: Node) -> None:
     node.post(*map(indicator, range(5)))
     first = node.ask(f"{OBJECTS}?limit=2")
@@ -56,14 +57,14 @@ def test_it_takes_added_after_strictly(node: Node) -> None:
     assert node.ask(f"{OBJECTS}?added_after={rest.headers[LAST]}").json() == {}
 
 
-@rows("TX-49")
+@pytest.mark.row("TX-49")
 def test_it_goes_by_the_date_added_and_not_by_the_object(node: Node) -> None:
     node.post(indicator(1) | {"created": "2001-01-01T00:00:00.000Z", "modified": "2001-01-01T00:00:00.000Z"})
 
     assert len(ids(node.ask(f"{OBJECTS}?added_after=2020-01-01T00:00:00.000000Z"))) == 1
 
 
-@rows("TX-51")
+@pytest.mark.row("TX-51")
 @pytest.mark.parametrize("text", ["09:30:00Z", "09:30:00.9Z", "09:30:00.999999Z", "09:30:00.999999999Z"])
 def test_it_takes_any_number_of_decimals(node: Node, text: str) -> None:
     node.post(indicator(1))
@@ -73,7 +74,7 @@ def test_it_takes_any_number_of_decimals(node: Node, text: str) -> None:
     assert ids(node.ask(f"{OBJECTS}?added_after=2026-05-04T{text}")) == [indicator(2)["id"]]
 
 
-@rows("TX-55", "TX-67")
+@pytest.mark.row("TX-55", "TX-67")
 def test_it_finds_several_ids_at_once(node: Node) -> None:
     node.post(*map(indicator, range(5)))
     wanted = [indicator(n)["id"] for n in (1, 3)]
@@ -82,7 +83,7 @@ def test_it_finds_several_ids_at_once(node: Node) -> None:
     assert ids(node.ask(f"{OBJECTS}?match%5Bid%5D={wanted[0]}")) == wanted[:1]
 
 
-@rows("TX-66")
+@pytest.mark.row("TX-66")
 def test_it_finds_five_hundred_ids_at_once(node: Node) -> None:
     node.post(*map(indicator, range(500)))
     every = ",".join(indicator(n)["id"] for n in range(500))
@@ -90,11 +91,49 @@ def test_it_finds_five_hundred_ids_at_once(node: Node) -> None:
     assert len(ids(node.ask(f"{OBJECTS}?match[id]={every}"))) == 500
 
 
-@rows("TX-62", "TX-64")
+@pytest.mark.row("TX-62", "TX-64")
 def test_it_ignores_what_it_does_not_know(node: Node) -> None:
     node.post(indicator(1))
 
     assert len(ids(node.ask(f"{OBJECTS}?match[foo]=bar&colour=red&match[spec_version]=2.0,2.1"))) == 1
+
+
+@pytest.mark.row("TX-62")
+@pytest.mark.parametrize(("asked", "found"), [("", 1), ("2.1", 1), ("2.0,2.1", 1), ("2.0", 0), ("9.9", 0)])
+def test_it_takes_all_it_holds_for_stix_21(node: Node, asked: str, found: int) -> None:
+    node.post(indicator(1))
+    query = f"?match[spec_version]={asked}" if asked else ""
+
+    for path in (OBJECTS, MANIFEST, f"{OBJECTS}{indicator(1)['id']}/", f"{OBJECTS}{indicator(1)['id']}/versions/"):
+        answer = node.ask(path + query)
+        assert (answer.status_code, answer.content == b"{}") == (200, not found)
+
+
+@pytest.mark.row("TX-57", "TX-55")
+def test_it_finds_objects_by_type(node: Node) -> None:
+    note = {"type": "note", "spec_version": "2.1", "id": indicator(1)["id"].replace("indicator", "note")}
+    note |= {"created": indicator(1)["created"], "modified": indicator(1)["created"]}
+    note |= {"content": "x", "object_refs": [indicator(1)["id"]]}
+    node.post(indicator(1), note, indicator(2), indicator(2, START + SECOND))
+
+    found = {
+        query: (ids(node.ask(f"{OBJECTS}?{query}")), ids(node.ask(f"{MANIFEST}?{query}")))
+        for query in ("match[type]=note", "match[type]=indicator", "match[type]=indicator,note", "match[type]=x-new")
+    }
+
+    one, two = indicator(1)["id"], indicator(2)["id"]
+    assert [objects for objects, listed in found.values()] == [[note["id"]], [one, two], [one, note["id"], two], []]
+    assert all(objects == listed for objects, listed in found.values())
+    assert len(ids(node.ask(f"{OBJECTS}?match[type]=indicator&match[version]=all"))) == 3
+    assert ids(node.ask(f"{OBJECTS}?match[type]=note&match[id]={one},{note['id']}")) == [note["id"]]
+    first = node.ask(f"{OBJECTS}?match[type]=indicator,note&limit=2").json()
+    assert ids(node.ask(f"{OBJECTS}?match[type]=indicator,note&limit=2&next={first['next']}")) == [two]
+
+
+@pytest.mark.row("TX-57")
+@pytest.mark.parametrize("kind", sorted(SDO | SRO | SCO | META | {"bundle", "x-new"}))
+def test_it_knows_every_type_even_if_it_holds_none(node: Node, kind: str) -> None:
+    assert node.ask(f"{OBJECTS}?match[type]={kind}").content == b"{}"
 
 
 VERSIONS = {
@@ -110,7 +149,7 @@ VERSIONS = {
 }
 
 
-@rows("TX-58", "TX-60", "TX-94", "TX-107")
+@pytest.mark.row("TX-58", "TX-60", "TX-94", "TX-107")
 @pytest.mark.parametrize(("query", "found"), VERSIONS.values(), ids=VERSIONS.keys())
 def test_it_chooses_versions_by_version_and_not_by_arrival(node: Node, query: str, found: str) -> None:
     for n in (3, 1, 2):
@@ -121,7 +160,7 @@ def test_it_chooses_versions_by_version_and_not_by_arrival(node: Node, query: st
     assert len(ids(node.ask(f"{MANIFEST}?{query}"))) == len(found.split(",") if found else [])
 
 
-@rows("TX-61")
+@pytest.mark.row("TX-61")
 def test_it_chooses_versions_before_it_looks_at_dates(node: Node) -> None:
     added = node.post(indicator(1, START + 2 * SECOND)) and node.ask(OBJECTS).headers[LAST]
     node.post(indicator(1, START + SECOND, name="late"))
@@ -130,7 +169,7 @@ def test_it_chooses_versions_before_it_looks_at_dates(node: Node) -> None:
     assert names(node.ask(f"{OBJECTS}?added_after={added}&match[version]=all")) == ["late"]
 
 
-@rows("TX-63", "TX-106")
+@pytest.mark.row("TX-63", "TX-106")
 def test_it_names_the_version_of_an_object_without_one_by_its_date(node: Node) -> None:
     node.post(indicator(1), {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS})
     listed = node.ask(MANIFEST).json()["objects"]

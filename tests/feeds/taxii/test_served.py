@@ -15,7 +15,7 @@ import pytest
 
 from cert.store.engine import Engine, database_file
 from tests.catalogues import ROOT
-from tests.feeds.taxii.node import MEDIA_TYPE, OBJECTS, SECRET, Clock, Node, closing, ids, indicator, rows
+from tests.feeds.taxii.node import MEDIA_TYPE, OBJECTS, SECRET, Clock, Node, closing, ids, indicator
 
 MODULE = "tests.feeds.taxii.gunicorn_node"
 
@@ -50,7 +50,7 @@ def serving(db: Engine) -> Iterator[Served]:
         process.wait(timeout=20)
 
 
-@rows("TX-97", "TX-17")
+@pytest.mark.row("TX-97", "TX-17")
 @pytest.mark.parametrize("length", ["Transfer-Encoding: chunked", f"Content-Length: {1 << 30}"])
 def test_it_stops_a_gigabyte_at_once(db: Engine, length: str) -> None:
     credentials = base64.b64encode(f"customs:{SECRET}".encode()).decode()
@@ -80,7 +80,7 @@ def send_until_refused(send: Callable[[bytes], None], chunk: bytes) -> int:
     return 1_024
 
 
-@rows("TX-124")
+@pytest.mark.row("TX-124")
 def test_it_holds_what_it_acknowledged_when_it_is_killed(db: Engine) -> None:
     with serving(db) as served:
         assert served.node.post(*map(indicator, range(600))).json()["success_count"] == 600

@@ -3,7 +3,7 @@
 import pytest
 
 from feeds.taxii.signin import REALM
-from tests.feeds.taxii.node import OBJECTS, SECOND, SECRET, Node, assert_error, rows
+from tests.feeds.taxii.node import OBJECTS, SECOND, SECRET, Node, assert_error
 
 EVERYWHERE = ["/taxii2/", "/puente/", "/puente/collections/", OBJECTS, "/nothing/", OBJECTS.rstrip("/")]
 WRONG = {
@@ -15,7 +15,7 @@ WRONG = {
 }
 
 
-@rows("TX-18", "TX-19", "TX-20", "TX-35")
+@pytest.mark.row("TX-18", "TX-19", "TX-20", "TX-35")
 @pytest.mark.parametrize("path", EVERYWHERE)
 def test_it_asks_a_stranger_to_sign_in_wherever_he_knocks(node: Node, path: str) -> None:
     answer = node.ask(path, auth=("customs", "wrong"))
@@ -24,7 +24,7 @@ def test_it_asks_a_stranger_to_sign_in_wherever_he_knocks(node: Node, path: str)
     assert answer.headers["WWW-Authenticate"] == f'Basic realm="{REALM}", charset=UTF-8'
 
 
-@rows("TX-18")
+@pytest.mark.row("TX-18")
 @pytest.mark.parametrize("header", WRONG.values(), ids=WRONG.keys())
 def test_it_refuses_what_is_no_basic_sign_in(node: Node, header: str | None) -> None:
     encoded = header.encode("latin-1") if header else None
@@ -32,7 +32,7 @@ def test_it_refuses_what_is_no_basic_sign_in(node: Node, header: str | None) -> 
     assert_error(node.ask(OBJECTS, auth=lambda request: request, headers={"Authorization": encoded}), 401)
 
 
-@rows("TX-30", "TX-119")
+@pytest.mark.row("TX-30", "TX-119")
 def test_it_brakes_guessing_but_never_the_good_secret(node: Node) -> None:
     answers = [node.ask("/taxii2/", auth=("customs", f"guess {n}")) for n in range(8)]
 
