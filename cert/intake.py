@@ -8,7 +8,7 @@ from cert import door
 from cert.access import Organisation
 from cert.errors import NotFound, Refused
 from cert.stix import Checked, Micros
-from cert.store import aside, log, pages, people
+from cert.store import aside, log, pages, people, quota
 from cert.store.engine import Connection, Engine, reading, writing
 from cert.store.log import BATCH, RECORD, Entry, Verdict
 
@@ -39,6 +39,7 @@ class Workbench:
     org: Organisation
     may_not_speak_for: frozenset[str]  # the identities of the nations and agencies that are somebody else
     handling: str | None = None  # for what carries no marking, where not the organisation's default
+    limited: bool = False  # whether it has a quota, which `cert.store.quota` counts
 
 
 def workbench(c: Connection, log_name: str, handling: str | None = None) -> Workbench:
@@ -48,11 +49,13 @@ def workbench(c: Connection, log_name: str, handling: str | None = None) -> Work
     """
     if log_name not in log.names(c):
         name = log_name.removeprefix(WORKBENCH)
-        raise NotFound("workbench", f"There is no workbench named {name}. `puente collection add {name}` makes one.")
+        raise NotFound("workbench", f"There is no workbench named {name}. `puente workbench add {name}` makes one.")
     everyone = people.all_organisations(c)
     org = log.owner(c, log_name)
     others = frozenset(o.identity_id for o in everyone.values() if o.n != org and o.kind != "feed")
-    return Workbench(log_name, everyone[org], others, handling)
+    terms = quota.terms(c, log_name)
+    limited = (terms.objects_a_day, terms.bytes_a_day) != (None, None)
+    return Workbench(log_name, everyone[org], others, handling or terms.handling, limited)
 
 
 def deposit(

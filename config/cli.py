@@ -15,7 +15,7 @@ from cert.errors import PeerUnreachable, Refused
 from cert.follow import Task, now_us, run
 from cert.store.engine import DatabaseError, Engine
 from config import node, wiring
-from config.commands import add, exchange, index, look, move
+from config.commands import add, collections, exchange, index, look, machines, move
 from config.commands.shared import settings_of
 from config.settings import Settings
 
@@ -112,7 +112,8 @@ def taxii(path: Path, workers: int) -> None:
     from config.web import serve as serve_app
 
     settings = settings_of(path)
-    serve_app(lambda: wiring.taxii_app(settings), settings.taxii_host, settings.taxii_port, workers)
+    where = settings.taxii_host, settings.taxii_port
+    serve_app(lambda: wiring.taxii_app(settings), *where, workers, taxii=True, tls=wiring.tls_of(settings))
 
 
 @main.command()
@@ -153,5 +154,6 @@ def _run(settings: Settings, tasks: AbstractContextManager[tuple[Engine, list[Ta
         run(db, found, stop, now_us)
 
 
-for _command in (*add.COMMANDS, *exchange.COMMANDS, *index.COMMANDS, *look.COMMANDS, *move.COMMANDS):
-    main.add_command(_command)
+for _module in (add, machines, collections, exchange, index, look, move):
+    for _command in _module.COMMANDS:
+        main.add_command(_command)

@@ -6,7 +6,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cert import acts, door
@@ -14,12 +14,13 @@ from cert.access import Organisation
 from cert.errors import Conflict, Missing, Refused
 from cert.intake import WORKBENCH
 from cert.stix import Micros, format_timestamp, is_id
-from cert.store import log, migrate, people, signin
+from cert.store import log, migrate, people, quota, roots, signin
 from cert.store.engine import Connection, Engine, demand_one_machine, open_db, writing
+from cert.store.quota import Terms
+from cert.store.signin import ROOT
 from config.reading import secret_in
 from config.settings import Settings
 from feeds import store as exchange
-from feeds.store import Terms
 
 _NAME = re.compile("[a-z0-9-]{1,64}")
 _NATION = re.compile("[a-z]{2}")
@@ -106,24 +107,50 @@ def add_agency(c: Connection, name: str, nation: str, now: Micros) -> Organisati
     return made
 
 
-def add_workbench(c: Connection, name: str, title: str, default_handling: str, now: Micros, org: str = "") -> None:
-    """Make a workbench with a TAXII collection over it, of an organisation that is known or of a feed made for it."""
-    if not _NAME.fullmatch(name):
-        raise Refused(
-            "workbench-name",
-            "The name of a workbench is at most 64 small letters, digits and dashes: it stands in an address.",
-        )
+def add_root(c: Connection, name: str, title: str, now: Micros) -> None:
+    """Make an API root of the TAXII server."""
+    _demand_name("API root", name)
+    roots.add_root(c, name, title, now)
+
+
+def add_workbench(
+    c: Connection,
+    name: str,
+    title: str,
+    handling: str | None,
+    now: Micros,
+    org: str = "",
+    *,
+    root: str = ROOT,
+    quotas: Terms = quota.FREE,
+) -> None:
+    """Make a workbench with a TAXII collection over it, of an organisation that is known or of a feed made for it.
+
+    `handling` is for what carries no marking; None means the organisation's own default.
+    """
+    _demand_name("workbench", name)
     if org:
         owner = people.organisation(c, org)
     else:
         nation = people.our_cert(c).nation
-        identity = Identity(title, f"identity--{uuid.uuid4()}", "feed", nation, default_handling)
+        identity = Identity(title, f"identity--{uuid.uuid4()}", "feed", nation, handling or "green")
         owner = add_organisation(c, identity, ours=False, now=now)
     log_name = WORKBENCH + name
     if log_name in log.names(c):
         raise Conflict("workbench-exists", f"There is already a workbench named {name}. Choose another name.")
     log.create_log(c, log_name, owner.n)
-    signin.add_collection(c, id=str(uuid.uuid4()), alias=name, title=title, log=log_name, now=now)
+    terms = replace(quotas, handling=handling if org else None)
+    if terms != quota.FREE:
+        quota.set_terms(c, log_name, terms)
+    signin.add_collection(c, id=str(uuid.uuid4()), alias=name, title=title, log=log_name, now=now, root=root)
+
+
+def _demand_name(what: str, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            "name-in-address",
+            f"The name of a {what} is at most 64 small letters, digits and dashes: it stands in an address.",
+        )
 
 
 def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Micros, secret: str | None = None) -> str:
@@ -135,7 +162,7 @@ def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Mi
     _demand_peer(c, name, identity)
     log_names = (f"to:{name}", f"from:{name}")
     peer = add_organisation(c, identity, ours=False, log_names=log_names, now=now)
-    exchange.add_peer(c, name, peer.n, Terms(0, carries, identity.default_handling))
+    exchange.add_peer(c, name, peer.n, exchange.Terms(0, carries, identity.default_handling))
     made = signin.add_account(c, name, peer.n, secret)
     for log_name in log_names:
         alias = log_name.replace(":", "-")

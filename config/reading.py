@@ -144,12 +144,13 @@ def _unknown(one: Said, of: type[Settings] | type[Peer]) -> str:
 def _derived(values: Mapping[str, Any]) -> dict[str, Any]:
     data = values.get("data", Path())
     host, port = values.get("taxii_host", "127.0.0.1"), values.get("taxii_port", 8090)
+    scheme = "https" if values.get("taxii_tls_cert_file") else "http"
     return {
         "database": f"sqlite:///{data}/puente.db",
         "index": data / "index",
         "elasticsearch_alias": f"puente-{values.get('nation', 'xx')}",
         "secret_key_file": data / "secret.key",
-        "taxii_url": f"http://{host}:{port}",
+        "taxii_url": f"{scheme}://{host}:{port}",
     }
 
 
@@ -185,12 +186,20 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"portal_port and taxii_port are both {settings.portal_port}, but each listener needs its own"
     if settings.database_password_file and settings.database.startswith("sqlite:"):
         yield "database_password_file is for PostgreSQL, but database is a file"
+    yield from _of_tls(settings)
     yield from _of_elasticsearch(settings)
     for nation, peer in settings.peers.items():
         if nation == settings.nation:
             yield f"peers.{nation} is this node's own nation"
         if urlsplit(peer.url).scheme == "http" and not (peer.insecure_http and _is_loopback(_host(peer.url))):
             yield f"peers.{nation}.url = {peer.url!r}, but it must be an address with https://"
+
+
+def _of_tls(settings: Settings) -> Iterator[str]:
+    if bool(settings.taxii_tls_cert_file) != bool(settings.taxii_tls_key_file):
+        yield "taxii_tls_cert_file and taxii_tls_key_file belong together, but only one is given"
+    if settings.taxii_client_ca_file and not settings.taxii_tls_cert_file:
+        yield "taxii_client_ca_file is for a server that ends TLS itself, but taxii_tls_cert_file is not given"
 
 
 def _of_elasticsearch(settings: Settings) -> Iterator[str]:

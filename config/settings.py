@@ -128,9 +128,26 @@ class Settings:
         Meta(
             pattern=r"^https?://[^\s/]+(/\S*[^\s/])?$",
             description="How others reach the TAXII server, through the proxy if there is one.",
-            extra=_one("an address without a slash at its end", "`http://`, `taxii_host`, `taxii_port`"),
+            extra=_one("an address without a slash at its end", "`http://` or `https://`, `taxii_host`, `taxii_port`"),
         ),
     ]
+    taxii_tls_cert_file: Annotated[
+        Path | None,
+        Meta(
+            description="Lets the TAXII server end TLS itself: its certificate, with those between it and the root.",
+            extra=_one("a PEM file", "none: a proxy in front ends TLS"),
+        ),
+    ] = None
+    taxii_tls_key_file: Annotated[
+        Path | None, Meta(description="The private key of that certificate.", extra=_one("a PEM file", "none"))
+    ] = None
+    taxii_client_ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="Who signs the client certificates that `puente account certificate` gives to accounts.",
+            extra=_one("a PEM file", "none: nobody signs in with one"),
+        ),
+    ] = None
     cookie_secure: Annotated[
         YesNo, Meta(description="Cookies cross TLS only. `false` is for a portal on a loopback address without TLS.")
     ] = True

@@ -23,6 +23,7 @@ from feeds.store import Peer
 if TYPE_CHECKING:
     from flask import Flask
 
+    from config.tls import Tls
     from feeds.line import Address
 
 BIG_CACHE_MB = 200  # for the processes that write many objects; web processes have many connections and need little
@@ -47,7 +48,17 @@ def taxii_app(settings: Settings) -> "Flask":
         max_content_length=settings.max_content_length,
         page_limit=settings.page_limit,
         page_bytes=settings.page_bytes,
+        proxies=settings.trust_proxy,
     )
+
+
+def tls_of(settings: Settings) -> "Tls | None":
+    """What the TAXII server ends TLS with, if it is to do that itself."""
+    from config.tls import Tls
+
+    if settings.taxii_tls_cert_file is None or settings.taxii_tls_key_file is None:
+        return None
+    return Tls(settings.taxii_tls_cert_file, settings.taxii_tls_key_file, settings.taxii_client_ca_file)
 
 
 def shelf_of(settings: Settings) -> Shelf:

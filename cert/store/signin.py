@@ -22,18 +22,35 @@ PRIVATE_LOGS = frozenset({"record", "acts"})
 BRAKE: Micros = 5 * MINUTE
 
 
+ROOT = "puente"
+"""The API root that every node has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token narrows its account to: reading, writing, and the ids of some collections (None: all of them)."""
+
+    can_read: bool = True
+    can_write: bool = True
+    only: frozenset[str] | None = None
+
+
+WHOLE = Scope()
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A machine that speaks TAXII for an organisation."""
+    """A machine that speaks TAXII for an organisation, and what the token narrows it to by which it came."""
 
     n: int
     name: str
     org: int
+    scope: Scope = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A TAXII collection, the log behind it, and what the asking account may do with it."""
+    """A TAXII collection, the log behind it, its API root, and what the asking account may do with it."""
 
     id: str
     alias: str
@@ -41,19 +58,20 @@ class Collection:
     log: str
     can_read: bool
     can_write: bool
+    root: str = ROOT
 
 
 # --- people ------------------------------------------------------------------------------------------------------
 def open_session(c: Connection, person: int, now: Micros) -> str:
     """A new session of a person; the token is shown once and stored only as a hash."""
     token = secrets.token_urlsafe(32)
-    c.execute(insert(sessions).values(token_hash=_digest(token), person=person, created=now, seen=now))
+    c.execute(insert(sessions).values(token_hash=digest(token), person=person, created=now, seen=now))
     return token
 
 
 def session_person(c: Connection, token: str, now: Micros) -> tuple[int, bool] | None:
     """Whose session this is, and whether it is time to call `touch_session`; None if it has ended."""
-    row = c.execute(select(sessions).where(sessions.c.token_hash == _digest(token))).first()
+    row = c.execute(select(sessions).where(sessions.c.token_hash == digest(token))).first()
     if row is None or now - row.seen > IDLE_LIMIT or now - row.created > TOTAL_LIMIT:
         return None
     return row.person, now - row.seen > SEEN_STEP
@@ -61,12 +79,12 @@ def session_person(c: Connection, token: str, now: Micros) -> tuple[int, bool] |
 
 def touch_session(c: Connection, token: str, now: Micros) -> None:
     """Note that a session is in use."""
-    c.execute(update(sessions).where(sessions.c.token_hash == _digest(token)).values(seen=now))
+    c.execute(update(sessions).where(sessions.c.token_hash == digest(token)).values(seen=now))
 
 
 def end_session(c: Connection, token: str) -> None:
     """End one session: its token is worth nothing from here on."""
-    c.execute(delete(sessions).where(sessions.c.token_hash == _digest(token)))
+    c.execute(delete(sessions).where(sessions.c.token_hash == digest(token)))
 
 
 def end_all_sessions(c: Connection, person: int) -> None:
@@ -114,7 +132,7 @@ def add_account(c: Connection, name: str, org: int, secret: str | None = None) -
         raise Refused("short-secret", "A machine's secret has at least 32 characters. Leave it out to have one made.")
     if c.execute(select(accounts.c.n).where(accounts.c.name == name)).first():
         raise Conflict("account-taken", f"There is already a machine account named {name}. Choose another name.")
-    c.execute(insert(accounts).values(name=name, org=org, secret_hash=_digest(secret), active=True))
+    c.execute(insert(accounts).values(name=name, org=org, secret_hash=digest(secret), active=True))
     return secret
 
 
@@ -122,33 +140,39 @@ def account(c: Connection, name: str, secret: str) -> Account | None:
     """The active machine account with this name and secret, else None."""
     row = c.execute(select(accounts).where(accounts.c.name == name)).first()
     known = row.secret_hash if row else b"\0" * 32
-    right = secrets.compare_digest(known, _digest(secret))
+    right = secrets.compare_digest(known, digest(secret))
     return Account(row.n, row.name, row.org) if row and right and row.active else None
 
 
-def add_collection(c: Connection, *, id: str, alias: str, title: str, log: str, now: Micros) -> None:
+def add_collection(c: Connection, *, id: str, alias: str, title: str, log: str, now: Micros, root: str = ROOT) -> None:
     """Make a TAXII collection over a log. A collection is an audience: rights are given with `grant`."""
     if log in PRIVATE_LOGS:
         raise Refused("private-log", f"The log {log} never leaves this node. Make a workbench instead.")
     if c.execute(select(collections.c.id).where(collections.c.alias == alias)).first():
         raise Conflict("collection-taken", f"There is already a collection named {alias}. Choose another name.")
-    c.execute(insert(collections).values(id=id, alias=alias, title=title, log=log, created=now))
+    c.execute(insert(collections).values(id=id, alias=alias, title=title, log=log, created=now, root=root))
 
 
 def grant(c: Connection, account_name: str, alias: str, *, can_read: bool, can_write: bool) -> None:
-    """Set what an account may do with a collection."""
+    """Set what an account may do with a collection; neither takes every right in it away."""
     account_n = c.execute(select(accounts.c.n).where(accounts.c.name == account_name)).scalar_one_or_none()
     collection_id = c.execute(select(collections.c.id).where(collections.c.alias == alias)).scalar_one_or_none()
     if account_n is None or collection_id is None:
         kind, name = ("account", account_name) if account_n is None else ("collection", alias)
         raise NotFound("grant", f"There is no {kind} named {name}. `puente {kind} add {name}` makes it.")
     c.execute(delete(rights).where(rights.c.account == account_n, rights.c.collection == collection_id))
-    values = {"can_read": can_read, "can_write": can_write}
-    c.execute(insert(rights).values(account=account_n, collection=collection_id, **values))
+    if can_read or can_write:
+        values = {"can_read": can_read, "can_write": can_write}
+        c.execute(insert(rights).values(account=account_n, collection=collection_id, **values))
 
 
-def collections_of(c: Connection, account_n: int, name: str | None = None) -> list[Collection]:
-    """The collections an account has a right in, oldest first; with `name`, only the one with that id or alias."""
+def collections_of(
+    c: Connection, account_n: int, name: str | None = None, *, root: str | None = None, scope: Scope = WHOLE
+) -> list[Collection]:
+    """The collections an account has a right in, oldest first; with `name`, only the one with that id or alias.
+
+    `root` leaves out those of other API roots, `scope` the rights that a token does not carry.
+    """
     found = (
         select(collections, rights.c.can_read, rights.c.can_write)
         .join(rights, rights.c.collection == collections.c.id)
@@ -157,8 +181,16 @@ def collections_of(c: Connection, account_n: int, name: str | None = None) -> li
     )
     if name is not None:
         found = found.where((collections.c.id == name) | (collections.c.alias == name))
-    return [Collection(r.id, r.alias, r.title, r.log, r.can_read, r.can_write) for r in c.execute(found)]
+    if root is not None:
+        found = found.where(collections.c.root == root)
+    return [
+        Collection(r.id, r.alias, r.title, r.log, reads, writes, r.root)
+        for r in c.execute(found)
+        if scope.only is None or r.id in scope.only
+        if any((reads := r.can_read and scope.can_read, writes := r.can_write and scope.can_write))
+    ]
 
 
-def _digest(secret: str) -> bytes:
+def digest(secret: str) -> bytes:
+    """The hash under which a long random secret is kept."""
     return hashlib.sha256(secret.encode()).digest()

@@ -73,6 +73,14 @@ collections = Table(
     Column("title", Text, nullable=False),
     Column("log", Text, nullable=False, unique=True),
     Column("created", BigInteger, nullable=False),
+    Column("root", Text, nullable=False, server_default="puente"),  # the one that every node has; others are in `roots`
+)
+roots = Table(
+    "roots",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
 )
 rights = Table(
     "rights",
@@ -81,6 +89,33 @@ rights = Table(
     Column("collection", Text, ForeignKey("collections.id"), primary_key=True),
     Column("can_read", Boolean, nullable=False),
     Column("can_write", Boolean, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _key(),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("account", Integer, ForeignKey("accounts.n"), nullable=False),
+    Column("label", Text, nullable=False),  # what it is for, in the operator's words
+    Column("can_read", Boolean, nullable=False),
+    Column("can_write", Boolean, nullable=False),
+    Column("narrowed", Boolean, nullable=False),  # to the collections in `token_collections`
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+token_collections = Table(
+    "token_collections",
+    metadata,
+    Column("token", Integer, ForeignKey("tokens.n"), primary_key=True),
+    Column("collection", Text, ForeignKey("collections.id"), primary_key=True),
+)
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("fingerprint", LargeBinary, primary_key=True),  # SHA-256 of the certificate, as a client shows it
+    Column("account", Integer, ForeignKey("accounts.n"), nullable=False),
+    Column("added", BigInteger, nullable=False),
 )
 
 # --- the logs ----------------------------------------------------------------------------------------------------
@@ -149,6 +184,22 @@ cursors = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
+)
+workbenches = Table(
+    "workbenches",
+    metadata,
+    Column("log", Integer, ForeignKey("logs.n"), primary_key=True, autoincrement=False),
+    Column("handling", Text),  # for what carries no marking, where not the organisation's default
+    Column("objects_a_day", BigInteger),  # the quota; none: as many as come
+    Column("bytes_a_day", BigInteger),
+)
+deposits = Table(
+    "deposits",
+    metadata,
+    Column("log", Integer, ForeignKey("logs.n"), primary_key=True, autoincrement=False),
+    Column("day", Integer, nullable=False),  # the one that is counted, since the epoch; an older count is worth nothing
+    Column("objects", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
 set_aside = Table(
     "set_aside",

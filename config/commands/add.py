@@ -1,4 +1,4 @@
-"""Commands that make what a node needs: people, organisations, machine accounts, workbenches, peers."""
+"""Commands that make what a node needs: people, organisations, peers."""
 
 import secrets
 from pathlib import Path
@@ -13,7 +13,6 @@ from config import node
 from config.commands.shared import changing, settings_of
 from config.reading import secret_in
 
-LEVEL = click.Choice(LEVELS)
 SECRET = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -95,54 +94,6 @@ def org_add(path: Path, name: str) -> None:
 
 
 @click.group()
-def account() -> None:
-    """Machine accounts, which speak TAXII."""
-
-
-@account.command("add")
-@click.argument("name")
-@click.option("--org", help="The organisation it belongs to; our national CERT if it is left out.")
-@click.option(
-    "--read", "readable", multiple=True, metavar="COLLECTION", help="A collection it may read; may be repeated."
-)
-@click.option(
-    "--write", "writable", multiple=True, metavar="COLLECTION", help="One it may read and write; may be repeated."
-)
-@click.pass_obj
-def account_add(path: Path, name: str, org: str | None, readable: tuple[str, ...], writable: tuple[str, ...]) -> None:
-    """Make a machine account called NAME; its password is shown once."""
-    with changing(path) as c:
-        home = people.organisation(c, org) if org else people.our_cert(c)
-        secret = signin.add_account(c, name, home.n)
-        for alias in {*readable, *writable}:
-            signin.grant(c, name, alias, can_read=True, can_write=alias in writable)
-        acts.add(c, "account-add", "operator", now_us(), name=name, read=list(readable), write=list(writable))
-    click.echo(f"{name} may sign in to the TAXII server, for {home.name}.")
-    click.echo(f"The password, shown this once: {secret}")
-
-
-@click.group()
-def collection() -> None:
-    """Workbenches: TAXII collections which machine accounts post to and read."""
-
-
-@collection.command("add")
-@click.argument("name")
-@click.option("--title", help="What it is called in lists; the name if it is left out.")
-@click.option("--org", help="The organisation whose statements these are; a feed of its own if it is left out.")
-@click.option(
-    "--handling", type=LEVEL, default="green", show_default=True, help="For what carries no marking, if a feed."
-)
-@click.pass_obj
-def collection_add(path: Path, name: str, title: str | None, org: str | None, handling: str) -> None:
-    """Make a workbench called NAME, with a collection of the same name over it."""
-    with changing(path) as c:
-        node.add_workbench(c, name, title or name, handling, now_us(), org or "")
-        acts.add(c, "collection-add", "operator", now_us(), name=name)
-    click.echo(f"The workbench {name} is made. `puente account add ACCOUNT --write {name}` lets a machine use it.")
-
-
-@click.group()
 def peer() -> None:
     """The other nation."""
 
@@ -174,4 +125,4 @@ def peer_add(path: Path, nation: str, name: str, identity: str, carries: str, se
     click.echo(f"To read theirs, put [peers.{nation}] into the settings, then start `puente border` again.")
 
 
-COMMANDS = (user, org, account, collection, peer)
+COMMANDS = (user, org, peer)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect
 
 from cert.errors import Missing
@@ -36,10 +37,12 @@ def taxii_app(
     max_content_length: int = 16 << 20,
     page_limit: int = 1_000,
     page_bytes: int = 8 << 20,
+    proxies: int = 0,
 ) -> Flask:
     """The TAXII 2.1 server over this database; nothing is read yet.
 
-    `secret_key` signs the `next` tokens: all processes of a node share it, and it outlives restarts (TX-72).
+    `secret_key` signs the `next` tokens: all processes of a node share it, and it outlives restarts (TX-72). `proxies`
+    is how many stand in front, whose word on the client's address is taken.
     Raises `Missing` if it is shorter than 32 bytes.
     """
     if len(secret_key) < SHORTEST_KEY:
@@ -47,6 +50,8 @@ def taxii_app(
     service = Service(db, title, max_content_length, page_limit, page_bytes, secret_key, clock)
     app = Flask("feeds.taxii", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # an unsupported method is 405 with Allow, OPTIONS too (TX-14)
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     answers.install(app)
     signin.install(app, service)
     app.before_request(_refuse_redirect)
@@ -57,6 +62,9 @@ def taxii_app(
 
 
 def _refuse_redirect() -> None:
-    """A path without its trailing slash is unknown: a redirect would be HTML, and turn a POST into a GET (TX-12)."""
-    if isinstance(request.routing_exception, RequestRedirect):
+    """A path without its trailing slash is unknown: a redirect would be HTML, and turn a POST into a GET (TX-12).
+
+    So is one with a NUL, which no database takes in a text.
+    """
+    if isinstance(request.routing_exception, RequestRedirect) or "\0" in request.path:
         raise NotFound

@@ -28,40 +28,56 @@ def install(app: Flask, service: Service) -> None:
     app.add_url_rule(COLLECTION, "collection", partial(_collection, service))
 
 
-def readable(c: Connection, name: str) -> Collection:
+def of_account(c: Connection, root: str | None = None, name: str | None = None) -> list[Collection]:
+    """The collections of the asking account, as far as its token reaches: of one root, with one id or alias, or all."""
+    return signin.collections_of(c, account().n, name, root=root, scope=account().scope)
+
+
+def of_root(c: Connection, root: str) -> list[Collection]:
+    """The collections of the asking account under a root. Raises `NotFound` for a root that is not for it (TX-37).
+
+    The root that every node has is there for every account, as its name is no secret.
+    """
+    found = of_account(c, root)
+    if not found and root != signin.ROOT:
+        raise NotFound("root", SENTENCES[404])
+    return found
+
+
+def readable(c: Connection, root: str, name: str) -> Collection:
     """The collection with this id or alias, if the asking account may read it (TX-21, TX-46)."""
-    found = _find(c, name)
+    found = _find(c, root, name)
     if not found.can_read:
         raise NotAllowed("no-read", "This account may write to the collection but not read it.")
     return found
 
 
-def writable(c: Connection, name: str) -> Collection:
+def writable(c: Connection, root: str, name: str) -> Collection:
     """The collection with this id or alias, if the asking account may write to it."""
-    found = _find(c, name)
+    found = _find(c, root, name)
     if not _can_write(found):
-        raise NotAllowed("no-write", "This account may read the collection but not write to it. Nothing was stored.")
+        raise NotAllowed("no-write", "This account may read the collection but not write to it. Nothing was changed.")
     return found
 
 
-def deletable(c: Connection, name: str) -> Collection:
+def deletable(c: Connection, root: str, name: str) -> Collection:
     """The collection with this id or alias, if the asking account may delete from it: it has both rights (TX-47)."""
-    return writable(c, readable(c, name).id)
+    return writable(c, root, readable(c, root, name).id)
 
 
-def _collections(service: Service) -> Response:
+def _collections(service: Service, root: str) -> Response:
     with reading(service.db) as c:
-        found = signin.collections_of(c, account().n)
+        found = of_root(c, root)
     return answer({"collections": [_resource(collection) for collection in found]} if found else {})
 
 
-def _collection(service: Service, collection: str) -> Response:
+def _collection(service: Service, root: str, collection: str) -> Response:
     with reading(service.db) as c:
-        return answer(_resource(_find(c, collection)))
+        return answer(_resource(_find(c, root, collection)))
 
 
-def _find(c: Connection, name: str) -> Collection:
-    found = signin.collections_of(c, account().n, name)
+def _find(c: Connection, root: str, name: str) -> Collection:
+    found = of_account(c, root, name)
     if not found:
         raise NotFound("collection", SENTENCES[404])
     return found[0]

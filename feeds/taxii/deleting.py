@@ -25,9 +25,9 @@ def install(app: Flask, service: Service) -> None:
     app.add_url_rule(f"{COLLECTION}objects/<object_id>/", "delete", partial(_delete, service), methods=["DELETE"])
 
 
-def _delete(service: Service, collection: str, object_id: str) -> Response:
+def _delete(service: Service, root: str, collection: str, object_id: str) -> Response:
     with reading(service.db) as c:
-        found = deletable(c, collection)
+        found = deletable(c, root, collection)
     wanted = read_deletion(request.query_string, object_id)
     with writing(service.db) as c:
         gone = delete_versions(c, found.log, wanted)

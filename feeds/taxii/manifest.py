@@ -21,10 +21,10 @@ def install(app: Flask, service: Service) -> None:
     app.add_url_rule(f"{COLLECTION}manifest/", "manifest", partial(_manifest, service))
 
 
-def _manifest(service: Service, collection: str) -> Response:
+def _manifest(service: Service, root: str, collection: str) -> Response:
     query = read_query(request.query_string)
     with reading(service.db) as c:
-        found = readable(c, collection)
+        found = readable(c, root, collection)
         page = pages.manifest(c, found.log, query.wanted, span(c, service, found.log, query))
     resource: dict[str, Any] = {}
     if page.more:  # the standard defines no `next` here, but a client must be able to go on (TX-70)

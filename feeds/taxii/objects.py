@@ -28,18 +28,18 @@ def install(app: Flask, service: Service) -> None:
     app.add_url_rule(f"{COLLECTION}objects/<object_id>/", "object", partial(_object, service))
 
 
-def _objects(service: Service, collection: str) -> Response:
+def _objects(service: Service, root: str, collection: str) -> Response:
     query = read_query(request.query_string)
     with reading(service.db) as c:
-        found = readable(c, collection)
+        found = readable(c, root, collection)
         page = pages.objects(c, found.log, query.wanted, span(c, service, found.log, query))
     return _envelope(service, found, query, page)
 
 
-def _object(service: Service, collection: str, object_id: str) -> Response:
+def _object(service: Service, root: str, collection: str, object_id: str) -> Response:
     query = narrowed(read_query(request.query_string), object_id)
     with reading(service.db) as c:
-        found = readable(c, collection)
+        found = readable(c, root, collection)
         page = pages.objects(c, found.log, query.wanted, span(c, service, found.log, query))
         if not page.bodies and not pages.holds(c, found.log, object_id):
             raise NotFound("object", SENTENCES[404])

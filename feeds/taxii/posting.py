@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnprocessableEntity
 from cert import acts, stix
 from cert.intake import Outcome, deposit, workbench
 from cert.stix import Micros
+from cert.store import quota
 from cert.store.engine import Connection, reading, writing
 from cert.store.signin import Collection
 from feeds.taxii import status
@@ -31,17 +32,21 @@ def install(app: Flask, service: Service) -> None:
     app.add_url_rule(f"{COLLECTION}objects/", "post", partial(_post, service), methods=["POST"])
 
 
-def _post(service: Service, collection: str) -> Response:
+def _post(service: Service, root: str, collection: str) -> Response:
     with reading(service.db) as c:
-        found = writable(c, collection)
+        found = writable(c, root, collection)
         bench = workbench(c, found.log)
     demand_content_type()
-    objects = _objects(stix.parse_json(_body(service.max_content_length)))
+    body = _body(service.max_content_length)
+    objects = _objects(stix.parse_json(body))
     asked = service.clock()
+    if bench.limited:
+        with writing(service.db) as c:
+            quota.take(c, found.log, len(objects), len(body), asked)
     outcomes = [outcome for batch in deposit(service.db, bench, objects, service.clock) for outcome in batch]
     written = status.written(outcomes, asked)
     with writing(service.db) as c:
-        status.keep(c, written, asked)
+        status.keep(c, root, written, asked)
         _note_conflicts(c, found, outcomes, asked)
     return answer(written.body, 202)
 

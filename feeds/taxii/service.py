@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from cert.stix import Micros
 from cert.store.engine import Engine
 
-ROOT = "/puente/"
-"""The one API root. The standard lets it be relative to the origin, so no public address need be configured."""
+ROOT = "/<root>/"
+"""Where an API root stands. The standard lets it be relative to the origin, so no public address need be configured."""
 
 
 @dataclass(frozen=True, slots=True)

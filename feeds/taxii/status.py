@@ -46,14 +46,14 @@ def written(outcomes: Sequence[Outcome], asked: Micros) -> Written:
     return Written(resource["id"], orjson.dumps(resource))
 
 
-def keep(c: Connection, status: Written, asked: Micros) -> None:
-    """Keep a status for the asking account."""
-    store.add_status(c, id=status.id, account=account().n, root=ROOT, body=status.body, now=asked)
+def keep(c: Connection, root: str, status: Written, asked: Micros) -> None:
+    """Keep a status for the asking account, under the root that was posted to (TX-38)."""
+    store.add_status(c, id=status.id, account=account().n, root=f"/{root}/", body=status.body, now=asked)
 
 
-def _status(service: Service, status_id: str) -> Response:
+def _status(service: Service, root: str, status_id: str) -> Response:
     with reading(service.db) as c:
-        body = store.status(c, id=status_id, account=account().n, root=ROOT, now=service.clock())
+        body = store.status(c, id=status_id, account=account().n, root=f"/{root}/", now=service.clock())
     if body is None:
         raise NotFound("status", SENTENCES[404])
     return answer(body)

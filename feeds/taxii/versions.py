@@ -22,10 +22,10 @@ def install(app: Flask, service: Service) -> None:
     app.add_url_rule(f"{COLLECTION}objects/<object_id>/versions/", "versions", partial(_versions, service))
 
 
-def _versions(service: Service, collection: str, object_id: str) -> Response:
+def _versions(service: Service, root: str, collection: str, object_id: str) -> Response:
     query = narrowed(read_query(request.query_string), object_id, EVERY)
     with reading(service.db) as c:
-        found = readable(c, collection)
+        found = readable(c, root, collection)
         page = pages.manifest(c, found.log, query.wanted, span(c, service, found.log, query))
         if not page.ids and not pages.holds(c, found.log, object_id):
             raise NotFound("object", SENTENCES[404])

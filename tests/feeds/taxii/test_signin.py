@@ -21,7 +21,8 @@ def test_it_asks_a_stranger_to_sign_in_wherever_he_knocks(node: Node, path: str)
     answer = node.ask(path, auth=("customs", "wrong"))
 
     assert_error(answer, 401)
-    assert answer.headers["WWW-Authenticate"] == f'Basic realm="{REALM}", charset=UTF-8'
+    asked = answer.raw.headers.getlist("WWW-Authenticate")
+    assert asked == [f'Basic realm="{REALM}", charset=UTF-8', f'Bearer realm="{REALM}"']
 
 
 @pytest.mark.row("TX-18")
