@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
@@ -10,7 +10,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from config.processes import demand_free
-from config.tls import Tls, context, with_certificate
+from config.tls import Application, Tls, context, with_certificate
 
 THREADS = 8
 KEEPALIVE_S = 75  # a peer polls on one connection
@@ -35,8 +35,31 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 class TaxiiWorker(ThreadWorker):  # type: ignore[misc]
     """Answers what is no HTTP request at all as the TAXII server answers everything: by an error resource (TX-01)."""
 
+    wsgi: Any
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = _saying_close(self.wsgi)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
         super().handle_error(req, _Rewriting(client), addr, exc)
+
+
+def _saying_close(app: Application) -> Application:
+    """The same application, whose refusals say that the connection closes if they left a body unread.
+
+    gunicorn closes it then in any case, and a client that was not told sends its next request into nothing.
+    """
+
+    def told(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        def begin(status: str, *more: Any) -> Any:
+            if status[0] in "45" and ("CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ):
+                start.__self__.force_close()
+            return start(status, *more)
+
+        return app(environ, begin)
+
+    return told
 
 
 class _Rewriting:

@@ -1,39 +1,99 @@
 """The cast: an agency that posts, one that only reads, one that only writes, a stranger, and the peer."""
 
-import threading
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Flask
-from werkzeug.serving import make_server
 
-from cert.store import log, people, signin
+import feeds.store  # noqa: F401 its tables stand on the same MetaData
+from cert.store import log, people, roots, signin
 from cert.store.engine import Connection, Engine, open_db, writing
 from cert.store.tables import metadata
-from feeds.taxii.app import taxii_app
-from tests.feeds.taxii.node import BENCH, HIDDEN, KEY, SECRET, START, TO_US, Clock, Node, closing
+from tests.feeds.taxii.node import (
+    BENCH,
+    ELSEWHERE,
+    HIDDEN,
+    OTHER,
+    SECRET,
+    START,
+    TO_US,
+    Clock,
+    House,
+    Node,
+    closing,
+    house,
+)
+from tests.servers.postgres import USER, Door
 
 Start = Callable[..., Node]
+PORTS = 12
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_db(f"sqlite:///{tmp_path / 'node.db'}")
-    metadata.create_all(engine)
-    with writing(engine) as c:
-        _cast(c)
+@pytest.fixture(scope="session")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The gunicorn that serves all tests of this process."""
+    with house(tmp_path_factory.mktemp("street"), PORTS) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def sqlite_cast(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the cast in it, to be copied."""
+    path = tmp_path_factory.mktemp("cast") / "node.db"
+    _fill(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_cast(postgres_server: Door) -> Iterator[str]:
+    """The name of a database with the cast in it, to be copied."""
+    url = postgres_server.fresh_database()
+    _fill(url)
+    yield url.rpartition("/")[2]
+    postgres_server.drop(url)
+
+
+@pytest.fixture(params=["sqlite"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """The database of a node with the cast: SQLite, unless a test asks for both stores (`ON_BOTH`)."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_cast"), tmp_path / "node.db")
+        engine = open_db(f"sqlite:///{tmp_path / 'node.db'}")
+        yield engine
+        engine.dispose()
+        return
+    door, cast = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_cast")
+    name = f"t{secrets.token_hex(6)}"
+    door.run(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {cast}")
+    engine = open_db(door.url(name))
     yield engine
     engine.dispose()
+    door.drop(door.url(name))
 
 
 @pytest.fixture
-def start(db: Engine) -> Iterator[Start]:
-    """Start the server with other settings than the usual."""
-    with _Servers() as servers:
-        yield lambda **settings: servers.start(db, **settings)
+def clock(tmp_path: Path) -> Clock:
+    """The clock of the node."""
+    made = Clock(tmp_path / "clock")
+    made.now = START
+    return made
+
+
+@pytest.fixture
+def start(db: Engine, clock: Clock, street: House) -> Iterator[Start]:
+    """Start the server with other settings than the usual; a second time is as good as a restart."""
+    nodes: list[Node] = []
+
+    def started(**settings: object) -> Node:
+        nodes.append(Node(f"http://127.0.0.1:{street.serve(db, clock, settings)}", db, clock))
+        return nodes[-1]
+
+    yield started
+    for node in nodes:
+        with closing(node):
+            street.free.append(int(node.url.rpartition(":")[2]))
 
 
 @pytest.fixture
@@ -41,42 +101,12 @@ def node(start: Start) -> Node:
     return start()
 
 
-class _Servers:
-    """The servers that one test started, to be stopped after it."""
-
-    def __init__(self) -> None:
-        self.running: list[Any] = []
-
-    def __enter__(self) -> "_Servers":
-        return self
-
-    def start(self, db: Engine, **settings: Any) -> Node:
-        clock = settings.setdefault("clock", Clock())
-        app = taxii_app(db, **{"title": "CERT", "secret_key": KEY} | settings)
-        serving = _serving(app)
-        url = serving.__enter__()
-        node = Node(url, db, clock)
-        ending = closing(node)
-        ending.__enter__()
-        self.running += [serving, ending]
-        return node
-
-    def __exit__(self, *_: object) -> None:
-        for context in reversed(self.running):
-            context.__exit__(None, None, None)
-
-
-@contextmanager
-def _serving(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def _fill(url: str) -> None:
+    engine = open_db(url)
+    with writing(engine) as c:
+        metadata.create_all(c)
+        _cast(c)
+    engine.dispose()
 
 
 def _cast(c: Connection) -> None:
@@ -86,13 +116,20 @@ def _cast(c: Connection) -> None:
     peer = _organisation(c, "Their CERT", "peer", 3)
     for account, org in (("customs", customs), ("reader", cert), ("writer", customs), ("stranger", cert), ("us", peer)):
         signin.add_account(c, account, org, SECRET)
-    for n, (collection, log_name, org) in enumerate(
-        ((BENCH, "bench:customs", customs), (HIDDEN, "bench:hidden", cert), (TO_US, "to:us", cert))
+    roots.add_root(c, OTHER, "Federal agencies", START)
+    for n, (collection, log_name, org, root) in enumerate(
+        (
+            (BENCH, "bench:customs", customs, signin.ROOT),
+            (HIDDEN, "bench:hidden", cert, signin.ROOT),
+            (TO_US, "to:us", cert, signin.ROOT),
+            (ELSEWHERE, "bench:elsewhere", customs, OTHER),
+        )
     ):
         log.create_log(c, log_name, org)
-        alias = log_name.replace(":", "-")
-        signin.add_collection(c, id=collection, alias=alias, title=log_name.title(), log=log_name, now=START + n)
+        alias, title = log_name.replace(":", "-"), log_name.title()
+        signin.add_collection(c, id=collection, alias=alias, title=title, log=log_name, now=START + n, root=root)
     signin.grant(c, "customs", "bench-customs", can_read=True, can_write=True)
+    signin.grant(c, "customs", "bench-elsewhere", can_read=True, can_write=True)
     signin.grant(c, "reader", "bench-customs", can_read=True, can_write=False)
     signin.grant(c, "writer", "bench-customs", can_read=False, can_write=True)
     signin.grant(c, "us", "to-us", can_read=True, can_write=True)

@@ -8,6 +8,7 @@ from tests.feeds.taxii.node import (
     MANIFEST,
     MEDIA_TYPE,
     OBJECTS,
+    OTHER,
     TO_US,
     Node,
     assert_error,
@@ -20,7 +21,7 @@ def test_it_leads_from_discovery_to_the_root(node: Node) -> None:
     found = node.ask("/taxii2/").json()
     root = node.ask(found["default"]).json()
 
-    assert found == {"title": "CERT", "default": "/puente/", "api_roots": ["/puente/"]}
+    assert found == {"title": "CERT", "default": "/puente/", "api_roots": ["/puente/", f"/{OTHER}/"]}
     assert root == {"title": "CERT", "versions": [MEDIA_TYPE], "max_content_length": 16 << 20}
 
 

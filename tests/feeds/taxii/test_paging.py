@@ -10,7 +10,8 @@ from cert import door
 from cert.store import log
 from cert.store.engine import writing
 from tests.feeds.taxii.conftest import Start
-from tests.feeds.taxii.node import BENCH, KEY, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator
+from tests.feeds.taxii.house import KEY
+from tests.feeds.taxii.node import BENCH, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator
 
 FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -70,3 +71,63 @@ def test_it_filters(collection: Collection) -> None:
 def test_it_refuses_a_wrong_password(node: Node) -> None:
     with Server(f"{node.url}/taxii2/", user="customs", password="wrong") as server, pytest.raises(requests.HTTPError):
         server.refresh()
+
+
+# --- every public method -----------------------------------------------------------------------------------------
+
+
+class Told:
+    """Calls every public method and property of an object of the client, and knows which were called."""
+
+    def __init__(self, thing: object) -> None:
+        self.thing = thing
+        self.left = {name for name in dir(type(thing)) if not name.startswith("_")}
+
+    def __getattr__(self, name: str) -> object:
+        self.left.discard(name)
+        return getattr(self.thing, name)
+
+
+def test_it_serves_every_public_method_of_the_client(node: Node) -> None:
+    """A method that a later client brings along makes this fail until it is called here."""
+    server: Any = Told(Server(f"{node.url}/taxii2/", user="customs", password=SECRET))
+    server.refresh()
+    assert (server.title, server.description, server.contact, server.custom_properties) == ("CERT", None, None, {})
+    assert [one.url for one in server.api_roots] == [f"{node.url}/puente/", f"{node.url}/federal/"]
+
+    root: Any = Told(server.default)
+    root.refresh()
+    root.refresh_information()
+    root.refresh_collections()
+    assert (root.title, root.description, root.custom_properties) == ("CERT", None, {})
+    assert root.versions == ["application/taxii+json;version=2.1"]
+    assert root.max_content_length == 16 << 20
+
+    collection: Any = Told(root.collections[0])
+    collection.refresh()
+    about = (collection.id, collection.alias, collection.title, collection.description, collection.custom_properties)
+    assert about == (BENCH, "bench-customs", "Bench:Customs", None, {})
+    assert (collection.can_read, collection.can_write) == (True, True)
+    assert collection.media_types == ["application/stix+json;version=2.1"]
+    assert collection.objects_url == f"{node.url}/puente/collections/{BENCH}/objects/"
+    one, two = indicator(1), indicator(1, START + 1_000)
+    added: Any = Told(collection.add_objects({"objects": [one, two, indicator(2)]}))
+    assert collection.get_objects(type="indicator")["objects"] == [two, indicator(2)]
+    assert collection.get_object(one["id"], version="all")["objects"] == [one, two]
+    assert len(collection.get_manifest(spec_version="2.1")["objects"]) == 2
+    assert collection.object_versions(one["id"])["versions"] == [one["modified"], two["modified"]]
+    collection.delete_object(one["id"], version="last")
+    assert collection.get_object(one["id"])["objects"] == [one]
+
+    added.refresh()
+    added.wait_until_final()
+    counts = (added.total_count, added.success_count, added.failure_count, added.pending_count)
+    assert (added.id, added.status, counts) == (root.get_status(added.id).id, "complete", (3, 3, 0, 0))
+    assert [one["version"] for one in added.successes] == [one["modified"], two["modified"], one["modified"]]
+    assert (added.failures, added.pendings, added.custom_properties) == ([], [], {})
+    assert added.request_timestamp is not None
+
+    for thing in (added, collection, root, server):
+        assert thing.url
+        thing.close()
+        assert thing.left <= set(), type(thing.thing)
