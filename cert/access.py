@@ -139,6 +139,14 @@ def may_release(viewer: Viewer) -> bool:
     return CERT in viewer.labels and Role.RELEASER in viewer.roles
 
 
+def may_run_exchange(viewer: Viewer) -> bool:
+    """Whether this person sees how the exchange with the peers goes, may pause it, and look into the quarantine.
+
+    A duty officer or administrator of our CERT: its counts are of everything that crosses, seen or not.
+    """
+    return CERT in viewer.labels and not viewer.roles.isdisjoint({Role.DUTY_OFFICER, Role.ADMINISTRATOR})
+
+
 def may_file(viewer: Viewer) -> bool:
     """Whether this person may file incidents and notes."""
     return viewer.org.ours and not viewer.roles.isdisjoint({Role.RESPONDER, Role.RELEASER, Role.DUTY_OFFICER})

@@ -15,7 +15,7 @@ from cert.errors import PeerUnreachable, Refused
 from cert.follow import Task, now_us, run
 from cert.store.engine import DatabaseError, Engine
 from config import node, wiring
-from config.commands import add, collections, exchange, index, look, machines, move
+from config.commands import add, collections, exchange, index, keys, look, machines, move, peers
 from config.commands.shared import settings_of
 from config.settings import Settings
 
@@ -154,6 +154,6 @@ def _run(settings: Settings, tasks: AbstractContextManager[tuple[Engine, list[Ta
         run(db, found, stop, now_us)
 
 
-for _module in (add, machines, collections, exchange, index, look, move):
-    for _command in _module.COMMANDS:
+for _family in (add, machines, collections, exchange, index, keys, look, move, peers):
+    for _command in _family.COMMANDS:
         main.add_command(_command)

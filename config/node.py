@@ -18,12 +18,14 @@ from cert.store import log, migrate, people, quota, roots, signin
 from cert.store.engine import Connection, Engine, demand_one_machine, open_db, writing
 from cert.store.quota import Terms
 from cert.store.signin import ROOT
-from config.reading import secret_in
+from config import signing
+from config.reading import secret_in, write_secret
 from config.settings import Settings
 from feeds import store as exchange
 
 _NAME = re.compile("[a-z0-9-]{1,64}")
 _NATION = re.compile("[a-z]{2}")
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 IMPORT = "import"
 """The workbench that `puente import` uses where none is named; what is unmarked there is GREEN unless one says else."""
 
@@ -49,7 +51,9 @@ def init(settings: Settings, now: Micros, identity_id: str = "") -> bool:
     with disposing(opened(settings)) as db:
         migrate.upgrade(db)
         with writing(db) as c:
-            return _first(c, settings, now, identity_id)
+            new = _first(c, settings, now, identity_id)
+            signing.make(c, settings)
+            return new
 
 
 def _first(c: Connection, settings: Settings, now: Micros, identity_id: str) -> bool:
@@ -75,11 +79,8 @@ def disposing(db: Engine) -> Iterator[Engine]:
 
 def make_secret(path: Path) -> None:
     """Write a new secret that only we may read, unless there is one."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48) + "\n")
+    if not path.exists():
+        write_secret(path, secrets.token_urlsafe(48) + "\n")
 
 
 def add_organisation(
@@ -153,16 +154,25 @@ def _demand_name(what: str, name: str) -> None:
         )
 
 
-def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Micros, secret: str | None = None) -> str:
+def add_peer(
+    c: Connection,
+    name: str,
+    identity: Identity,
+    carries: str,
+    now: Micros,
+    secret: str | None = None,
+    root: str = "",
+) -> str:
     """Make a peer: his organisation, the logs to and from him, and the account by which he reads them.
 
+    `root` is the fingerprint of his root key, as his operators told it; without it what he gives is taken unsealed.
     Gives the account's secret, to be told to him over another channel; it is shown this once. Raises `Refused` for a
     nation or an identity that is none.
     """
-    _demand_peer(c, name, identity)
+    _demand_peer(c, name, identity, root)
     log_names = (f"to:{name}", f"from:{name}")
     peer = add_organisation(c, identity, ours=False, log_names=log_names, now=now)
-    exchange.add_peer(c, name, peer.n, exchange.Terms(0, carries, identity.default_handling))
+    exchange.add_peer(c, name, peer.n, exchange.Terms(0, carries, identity.default_handling), root)
     made = signin.add_account(c, name, peer.n, secret)
     for log_name in log_names:
         alias = log_name.replace(":", "-")
@@ -173,15 +183,23 @@ def add_peer(c: Connection, name: str, identity: Identity, carries: str, now: Mi
     return made
 
 
-def _demand_peer(c: Connection, name: str, identity: Identity) -> None:
+def _demand_peer(c: Connection, name: str, identity: Identity, root: str) -> None:
     if not _NATION.fullmatch(name):
         raise Refused("peer-name", f"{name!r} is no nation. Write two lower-case letters, as in ISO 3166.")
     if name == people.our_cert(c).nation:
         raise Refused("peer-name", f"{name} is this node's own nation. Write the peer's.")
     if not (is_id(identity.id) and identity.id.startswith("identity--")):
         raise Refused("peer-identity", f"{identity.id!r} is no STIX id of an identity. Ask the peer for his.")
+    if root:
+        demand_root(root)
     if any(peer.name == name for peer in exchange.all_peers(c)):
         raise Conflict("peer-exists", f"The peer {name} is already known here.")
+
+
+def demand_root(fingerprint: str) -> None:
+    """Raise `Refused` unless this can be the fingerprint of a root key."""
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise Refused("peer-root", "A fingerprint has 64 hexadecimal digits, as the peer's `puente keys show` says it.")
 
 
 def _state_identity(c: Connection, org: Organisation, now: Micros) -> None:

@@ -36,7 +36,10 @@ def make_portal(settings: Settings, db: Engine, index: Callable[[], Index], cloc
         training=settings.training,
         language=settings.default_language,
         theirs=(),
-        entries=(Entry("held.show", lazy_gettext("Held back"), "held", access.may_release),),
+        entries=(
+            Entry("held.show", lazy_gettext("Held back"), "held", access.may_release),
+            Entry("exchange.show", lazy_gettext("Exchange"), "exchange", access.may_run_exchange),
+        ),
         blueprints=exchange.blueprints(portal),
         peers=exchange.peer_states(db, clock),
     )

@@ -20,7 +20,7 @@ from cert.search.index import Index
 from cert.store import log
 from cert.store.engine import Engine, reading
 from cert.store.log import RECORD
-from config import node, seed, wiring
+from config import node, seed, signing, wiring
 from config.cast import HOUR_US, NATIONS
 from config.node import IMPORT
 from config.reading import load
@@ -61,17 +61,23 @@ def make(folder: Path, ports: Mapping[int, int] = MappingProxyType({}), told: To
     made, now = {}, now_us()
     for code, nation in NATIONS.items():
         (half / f"{code}.toml").write_text(_settings_text(code, ports, told.get(code, {})), "utf-8")
-        settings = load(half / f"{code}.toml", {})
-        other = "us" if code == "mx" else "mx"
-        node.init(settings, now - seed.YEAR_HOURS * HOUR_US, nation.identity)
+        node.init(load(half / f"{code}.toml", {}), now - seed.YEAR_HOURS * HOUR_US, nation.identity)
+    roots = {code: _root(load(half / f"{code}.toml", {})) for code in NATIONS}
+    for code in NATIONS:
+        settings, other = load(half / f"{code}.toml", {}), "us" if code == "mx" else "mx"
         settings.peers[other].password_file.write_text(passwords[code] + "\n", "utf-8")
         with node.disposing(node.database(settings)) as db:
-            people, machine = seed.seed(db, code, passwords[other], now)
+            people, machine = seed.seed(db, code, seed.Told(passwords[other], roots[other]), now)
         made[code] = _described(settings, people, machine)
     (half / _ANSWERS_WAIT).touch()
     (half / "demo.json").write_text(json.dumps({"nodes": made}, indent=2) + "\n", "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     half.rename(folder)
+
+
+def _root(settings: Settings) -> str:
+    with node.disposing(node.database(settings)) as db, reading(db) as c:
+        return signing.ours(c).root
 
 
 def _settings_text(code: str, ports: Mapping[int, int], told: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ Relative paths start at the folder that the file is in.
 
 import difflib
 import ipaddress
+import os
 import re
 import tomllib
 import zoneinfo
@@ -69,6 +70,13 @@ def secret_in(path: Path) -> str:
     if not secret:
         raise Missing("secret-file", f"The secret file {path} is empty. Write the secret into it.", path=path)
     return secret
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only we may read. Raises `FileExistsError` if there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
 
 
 def _in_file(path: Path) -> dict[str, Said]:
@@ -150,6 +158,8 @@ def _derived(values: Mapping[str, Any]) -> dict[str, Any]:
         "index": data / "index",
         "elasticsearch_alias": f"puente-{values.get('nation', 'xx')}",
         "secret_key_file": data / "secret.key",
+        "signing_key_file": data / "signing.key",
+        "root_key_file": data / "root.key",
         "taxii_url": f"{scheme}://{host}:{port}",
     }
 
@@ -191,6 +201,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for nation, peer in settings.peers.items():
         if nation == settings.nation:
             yield f"peers.{nation} is this node's own nation"
+        if peer.client_key_file and not peer.client_cert_file:
+            yield f"peers.{nation}.client_key_file needs client_cert_file, which is not given"
         if urlsplit(peer.url).scheme == "http" and not (peer.insecure_http and _is_loopback(_host(peer.url))):
             yield f"peers.{nation}.url = {peer.url!r}, but it must be an address with https://"
 

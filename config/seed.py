@@ -30,7 +30,15 @@ class Account:
     role: str
 
 
-def seed(db: Engine, code: str, peer_secret: str, now: Micros) -> tuple[list[Account], Account]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the peer's operators told ours: the password he shall read with, and the fingerprint of his root key."""
+
+    secret: str
+    root: str
+
+
+def seed(db: Engine, code: str, told: Told, now: Micros) -> tuple[list[Account], Account]:
     """Fill a node that has just been made. Gives its people, and the machine account of the workbench `import`."""
     ours, theirs = NATIONS[code], NATIONS["us" if code == "mx" else "mx"]
     start = now - YEAR_HOURS * HOUR_US
@@ -38,7 +46,7 @@ def seed(db: Engine, code: str, peer_secret: str, now: Micros) -> tuple[list[Acc
         for name in ours.agencies:
             node.add_agency(c, name, code, start)
         who = node.Identity(theirs.name, theirs.identity, "peer", theirs.code)
-        node.add_peer(c, theirs.code, who, "amber", start, peer_secret)
+        node.add_peer(c, theirs.code, who, "amber", start, told.secret, told.root)
         accounts = [_add_member(c, ours, member, start) for member in ours.people]
         machine = Account(MACHINE, signin.add_account(c, MACHINE, people.our_cert(c).n), "machine")
         signin.grant(c, MACHINE, node.IMPORT, can_read=True, can_write=True)

@@ -26,7 +26,7 @@ Language = Annotated[Literal["es", "en"], Meta(extra=_one("`es` or `en`"))]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]+$", extra=_one("an IP address or a host name"))]
 Port = Annotated[int, Meta(ge=1, le=65535, extra=_one("a port, 1 to 65535"))]
 Alias = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,99}$", extra=_one("small letters, digits and dashes"))]
-Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]+(/\S*)?$", extra=_one("an address with https://"))]
+Address = Annotated[str, Meta(pattern=r"^https?://[^\s/@]+(/\S*)?$", extra=_one("an address with https://"))]
 YesNo = Annotated[bool, Meta(extra=_one("`true` or `false`"))]
 SecretFile = Annotated[Path, Meta(extra=_one("a file that holds the secret and nothing else"))]
 
@@ -38,6 +38,43 @@ class Peer:
     url: Annotated[Address, Meta(description="The peer's TAXII discovery address, ending in `/taxii2/`.")]
     user: Annotated[Text, Meta(description="The account that the peer made for us.")]
     password_file: Annotated[SecretFile, Meta(description="The password of that account.")]
+    collection: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            description="The collection that holds what the peer gives us, where its server calls it otherwise.",
+            extra=_one("an alias, an id or a title", "`to-` and `nation`"),
+        ),
+    ] = ""
+    ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="The certificates we trust the peer's server by, in place of the system's.",
+            extra=_one("a PEM file", "the system's"),
+        ),
+    ] = None
+    pins: Annotated[
+        str,
+        Meta(
+            pattern="^([A-Za-z0-9+/]{43}=( [A-Za-z0-9+/]{43}=)*)?$",
+            description="The keys that the peer's server may have (SPKI, SHA-256). Two at once let it change its key.",
+            extra=_one("fingerprints in base64, a space between them", "any that is vouched for"),
+        ),
+    ] = ""
+    client_cert_file: Annotated[
+        Path | None,
+        Meta(
+            description="The certificate that we show to the peer's server; a new one is taken without a restart.",
+            extra=_one("a PEM file", "none"),
+        ),
+    ] = None
+    client_key_file: Annotated[
+        SecretFile | None,
+        Meta(
+            description="The private key of that certificate.",
+            extra=_one("a PEM file with a key that has no password", "in `client_cert_file`"),
+        ),
+    ] = None
     insecure_http: Annotated[
         YesNo, Meta(description="Allows `http://` in `url`, on a loopback address only: for a demo.")
     ] = False
@@ -116,6 +153,21 @@ class Settings:
         Meta(
             description="Signs the portal's cookies; `puente init` makes it.",
             extra=_one("a file that holds the secret and nothing else", "`secret.key` in `data`"),
+        ),
+    ]
+
+    signing_key_file: Annotated[
+        Path,
+        Meta(
+            description="Seals what we give to peers; only `puente border` reads it, and `puente init` makes it.",
+            extra=_one(_IN_FILE, "`signing.key` in `data`"),
+        ),
+    ]
+    root_key_file: Annotated[
+        Path,
+        Meta(
+            description="Says which keys may seal; only `puente keys` reads it. Keep it off the node.",
+            extra=_one(_IN_FILE, "`root.key` in `data`"),
         ),
     ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cert import follow, intake
+from cert.errors import Missing
 from cert.follow import Follower, Task, now_us
 from cert.search.embedded import EmbeddedShelf
 from cert.search.index import Index, Shelf
@@ -14,17 +15,18 @@ from cert.search.keep import TASK, Keeper
 from cert.store import people
 from cert.store.engine import Engine, reading
 from cert.store.log import RECORD
-from config import node
+from config import node, signing
 from config.reading import secret_in
 from config.settings import Settings
-from feeds import admit, release, store
+from feeds import admit, ledger, receipts, release, store
+from feeds.close import Close, close_old, closer
 from feeds.store import Peer
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from config.tls import Tls
-    from feeds.line import Address
+    from feeds.line import Address, Line
 
 BIG_CACHE_MB = 200  # for the processes that write many objects; web processes have many connections and need little
 
@@ -107,30 +109,58 @@ def worker_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
 @contextmanager
 def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
     """The database and the tasks of `puente border`: release, pull and admission, for every peer."""
-    from feeds import pull  # the only process that speaks to a peer needs a client
-    from feeds.line import Line
+    from feeds import drain, pull  # the only process that speaks to a peer needs a client
+    from feeds.restore import Whole
 
-    db = node.database(settings, BIG_CACHE_MB)
+    db, close = node.database(settings, BIG_CACHE_MB), closer(signing.signer(settings))
     with reading(db) as c:
         peers = store.all_peers(c)
-        names = {org.n: org.name for org in people.all_organisations(c).values()}
     with ExitStack() as lines:
         tasks = []
         for peer in peers:
-            tasks += [_task(db, follower) for follower in peer_followers(peer)]
+            sends, admits = peer_followers(peer, close)
+            send, pulls = partial(_send, db, peer, close, sends), list[Task]()
             if peer.name in settings.peers:
-                line = lines.enter_context(Line(_address(settings, peer, names[peer.org]), f"to-{settings.nation}"))
                 every_s = settings.poll_interval_ms / 1000
-                tasks.append(Task(f"pull:{peer.name}", partial(pull.pull, db, peer, line, now_us), every_s))
+                collection = settings.peers[peer.name].collection or f"to-{settings.nation}"
+                line = lines.enter_context(line_to(settings, db, peer, collection))
+                sealed = partial(pull.pull, db, peer, line, now_us)
+                fetch = sealed if peer.seals else drain.Drain(db, peer, line, now_us).turn
+                pulls = [Task(f"pull:{peer.name}", fetch, every_s)]
+                if peer.seals:
+                    mirror = lines.enter_context(line_to(settings, db, peer, f"from-{settings.nation}"))
+                    send = partial(Whole(db, peer, mirror, now_us).then, send)
+            tasks += [Task(sends.name, send), _task(db, admits), *pulls]
         yield db, tasks
 
 
-def peer_followers(peer: Peer) -> list[Follower]:
-    """What follows the logs for one peer: release fills his, admission reads our mirror of his."""
-    return [
-        Follower(f"release:{peer.name}", RECORD, inside=release.send(peer), bulk=True, take=release.one_act),
-        Follower(f"admit:{peer.name}", peer.inbound, inside=admit.admit(peer), bulk=True),
-    ]
+def line_to(settings: Settings, db: Engine, peer: Peer, collection: str) -> "Line":
+    """A line to a collection at a peer's server, by its alias. Raises `Missing` if the settings do not say where."""
+    from feeds.line import Line
+
+    if peer.name not in settings.peers:
+        raise Missing("peer-address", f"Nobody said where {peer.name} is. Put [peers.{peer.name}] into the settings.")
+    with reading(db) as c:
+        title = people.all_organisations(c)[peer.org].name
+    return Line(_address(settings, peer, title), collection)
+
+
+def _send(db: Engine, peer: Peer, close: Close, follower: Follower) -> bool:
+    """One batch of what a peer is to get; before it, what an earlier version left open, and new keys."""
+    with reading(db) as c:
+        if ledger.paused(c, peer.name, ledger.OUT):
+            return False
+    return close_old(db, peer, close, now_us()) or follow.turn(db, follower, now_us)
+
+
+def peer_followers(peer: Peer, close: Close) -> tuple[Follower, Follower]:
+    """What follows the logs for one peer: release fills his, and admission reads our mirror of his, as far as it is
+    closed by a checkpoint."""
+    upto = peer.closed if peer.seals else None
+    return (
+        Follower(f"release:{peer.name}", RECORD, inside=release.send(peer, close), bulk=True, take=release.one_act),
+        Follower(receipts.follower_name(peer), peer.inbound, inside=admit.admit(peer), bulk=True, upto=upto),
+    )
 
 
 def intake_follower(log_name: str) -> Follower:
@@ -155,6 +185,8 @@ def _secret(file: Path | None) -> str:
 
 def _address(settings: Settings, peer: Peer, title: str) -> "Address":
     from feeds.line import Address
+    from feeds.trust import Trust
 
     there = settings.peers[peer.name]
-    return Address(title, there.url, there.user, secret_in(there.password_file))
+    trust = Trust(there.ca_file, there.client_cert_file, there.client_key_file, frozenset(there.pins.split()))
+    return Address(title, there.url, there.user, secret_in(there.password_file), trust)

@@ -1,13 +1,17 @@
 """The only door in: what a peer released to us is checked, and appended to our record under his name."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cert import door
-from cert.errors import Refused
+from cert.errors import NotFound, Refused
 from cert.stix import Checked, Micros
 from cert.store import aside, current, log, people
 from cert.store.engine import Connection
 from cert.store.log import RECORD, Entry, Statement
+from feeds import receipts, wire
+from feeds.ledger import Outcome
+from feeds.receipts import SUPERSEDED
 from feeds.store import Peer
 
 
@@ -22,18 +26,63 @@ def admit(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
         good: list[tuple[Entry, Statement]] = []
         for entry in batch:
             try:
-                checked = door.check(entry.obj(), now)
-                said = log.statement(checked, peer.org)
-                ours.demand_not_forged(checked, said)
-                good.append((entry, said))
+                obj = entry.obj()
+                if kind := wire.kind(obj):
+                    _hear(c, peer, entry.number, kind, obj, now)
+                else:
+                    good.append((entry, _statement(ours, peer, obj, now)))
             except Refused as refusal:
                 _put_aside(c, peer, entry, refusal.code, str(refusal), now)
-        for (entry, _), verdict in zip(good, log.append(c, RECORD, [said for _, said in good], now), strict=True):
-            if verdict.outcome in {"conflict", "refused"}:
-                reason = verdict.sentence or f"He sent this version before with other {', '.join(verdict.differs)}."
-                _put_aside(c, peer, entry, verdict.outcome, reason, now)
+        outcomes = _append(c, peer, good, now)
+        if peer.seals and receipts.owed(c, peer, batch):
+            receipts.give(c, peer, batch[-1].number, outcomes, now)
 
     return into_record
+
+
+def _hear(c: Connection, peer: Peer, number: int, kind: str, obj: dict[str, Any], now: Micros) -> None:
+    """What he tells us beside his objects. Checkpoints and keys were used when they were mirrored."""
+    heard, cursor = f"receipts:{peer.name}", 0
+    if kind == wire.RECEIPT and number > (cursor := log.cursor(c, heard)):  # admission may have begun again
+        receipts.take(c, peer, obj, now)
+        log.move_cursor(c, heard, cursor, number)
+
+
+def _statement(ours: "_Ours", peer: Peer, obj: Any, now: Micros) -> Statement:
+    checked = door.check(obj, now)
+    said = log.statement(checked, peer.org)
+    ours.demand_not_forged(checked, said)
+    return said
+
+
+def _append(c: Connection, peer: Peer, good: Sequence[tuple[Entry, Statement]], now: Micros) -> list[Outcome]:
+    """Append what may be, and set aside what contradicts what he said before. Gives what he has outdated himself."""
+    verdicts = log.append(c, RECORD, [said for _, said in good], now)
+    for (entry, _), verdict in zip(good, verdicts, strict=True):
+        if verdict.outcome in {"conflict", "refused"}:
+            reason = verdict.sentence or f"He sent this version before with other {', '.join(verdict.differs)}."
+            _put_aside(c, peer, entry, verdict.outcome, reason, now)
+    stored = {v.number: entry for (entry, _), v in zip(good, verdicts, strict=True) if v.outcome == "stored"}
+    old = current.outdated(c, RECORD, list(stored))
+    return [Outcome(stored[number].number, SUPERSEDED, "newer-version", "") for number in old]
+
+
+def retry(c: Connection, peer: Peer, number: int, now: Micros) -> None:
+    """Try once more to admit an entry that was set aside, and tell the peer if it is accepted after all.
+
+    Raises `NotFound` if it is not set aside, and `Refused` with the reason if it still cannot be taken.
+    """
+    follower = receipts.follower_name(peer)
+    if not aside.between(c, follower, peer.inbound, number, number):
+        raise NotFound("aside", f"Entry {number} of {peer.name}'s log is not set aside.")
+    (entry,) = log.entries_numbered(c, peer.inbound, [number])
+    (verdict,) = log.append(c, RECORD, [_statement(_Ours(c, [entry.id]), peer, entry.obj(), now)], now)
+    if verdict.outcome in {"conflict", "refused"}:
+        differs = f"He sent this version before with other {', '.join(verdict.differs)}."
+        raise Refused(verdict.outcome, verdict.sentence or differs)
+    aside.take_back(c, follower, peer.inbound, [number])
+    if peer.seals:
+        receipts.give_after_all(c, peer, number, now)
 
 
 class _Ours:
@@ -72,4 +121,4 @@ class _Ours:
 
 def _put_aside(c: Connection, peer: Peer, entry: Entry, code: str, sentence: str, now: Micros) -> None:
     number = entry.number
-    aside.put_aside(c, aside.Aside(f"admit:{peer.name}", peer.inbound, number, entry.id, code, sentence, now))
+    aside.put_aside(c, aside.Aside(receipts.follower_name(peer), peer.inbound, number, entry.id, code, sentence, now))

@@ -1,106 +1,125 @@
-"""The line to a peer's TAXII server: taxii2-client behind a connection of ours.
+"""The line to a peer's TAXII server: what we ask there, and what of an answer we believe.
 
-taxii2-client 2.3.0 has no timeout, follows redirects with credentials, reads any amount into memory and keeps the
-response headers to itself; its `requests` session is the seam where all four are mended.
+Discovery, the API root and the collection are found once, and again after every fault: he may have moved. Nothing that
+a server names leads anywhere but to the server of the settings.
 """
 
-import time
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
+from urllib.parse import urljoin
 
 import requests
-from taxii2client.common import _HTTPConnection
 from taxii2client.exceptions import TAXIIServiceException, ValidationError
-from taxii2client.v21 import ApiRoot, Collection, Server
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from taxii2client.v21 import Collection
+from urllib3.exceptions import HTTPError
 
 from cert.errors import PeerUnreachable, Refused
-from cert.stix import parse_json, parse_timestamp
+from cert.stix import parse_timestamp
+from feeds.connection import BUSY, Connection, Reply, Unreachable, network
+from feeds.connection import Address as Address
+from feeds.seal import read_salt
 
-MEDIA_TYPE = "application/taxii+json;version=2.1"
-USER_AGENT = "puente"
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 30
-ANSWER_TIMEOUT_S = 300  # for a whole answer, however steadily it drips
-BIGGEST_ANSWER = 64 << 20
 PAGE = 500
-CHUNK = 1 << 16
+AFTER, HEAD, LAST = "x_puente_after", "X-Puente-Head", "X-Puente-Last"
+"""What Puente adds to TAXII on a sealed log: a filter by number; headers with the number and link of the log's last
+entry, and of the last one in the page."""
+FIRST_ADDED, LAST_ADDED = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
+Read = TypeVar("Read")
+_HEAD = re.compile("([0-9]{1,18}) ([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a log ends, as its server says: the number of the last entry, and the link there."""
+
+    number: int
+    link: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a peer's log: the objects with their numbers, and where to go on."""
+    """One page of a peer's sealed log: the objects, with number and salt each, and where the log ends.
+
+    `last_added` is when the last of them was added there, `last` the link after it as the server says; `raw` is the
+    answer as it came.
+    """
 
     objects: list[Any]
     numbers: list[int]
+    salts: list[bytes]
+    head: Head
+    last: Head
     last_added: str
-    next: str
+    more: bool
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a peer's server is and how we sign in there. `title` is what people call him."""
+class Objects:
+    """One page of a collection that nobody sealed: the objects, and where to go on.
 
-    title: str
-    url: str
-    user: str
-    password: str
+    `first_added` and `last_added` are the dates that the server gave for the first and the last of them, "" where it
+    gave none that is one.
+    """
 
-    def __repr__(self) -> str:
-        return f"Address({self.title}, {self.url})"
+    objects: list[Any]
+    first_added: str
+    last_added: str
+    more: bool
+    next: str
 
 
-class _Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no types
-    """taxii2-client's connection with bounds, and without redirects; it remembers the last date header."""
-
-    def __init__(self, address: Address) -> None:
-        super().__init__(address.user, address.password, user_agent=USER_AGENT, version="2.1")
-        self.origin = _origin(address.url)
-        self.last_added = ""
-
-    def get(self, url: str, headers: Any = None, params: Any = None) -> Any:
-        if _origin(url) != self.origin:
-            raise PeerUnreachable(f"it named an address of another server, {url}, which we do not follow.")
-        with self.session.get(
-            url,
-            headers={"Accept": MEDIA_TYPE, "Accept-Encoding": "identity", "User-Agent": self.user_agent},
-            params=params,
-            timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
-            if answer.status_code != requests.codes.ok:
-                raise PeerUnreachable(_status(answer.status_code))
-            self.last_added = answer.headers.get("X-TAXII-Date-Added-Last", "")
-            return parse_json(_bounded(answer))
+class Expired(PeerUnreachable):
+    """The server does not take the token any more that it gave: go on from the last date."""
 
 
 class Line:
-    """A kept-open line to the collection of a peer's server that holds what he released to us."""
+    """A kept-open line to one collection of a peer's server, which it calls by this alias, id or title."""
 
     def __init__(self, address: Address, collection: str) -> None:
         self.address = address
-        self.alias = collection
-        self.connection = _Connection(address)
+        self.wanted = collection
+        self.connection = Connection(address)
         self.collection: Any = None
 
-    def page(self, added_after: str, next_token: str) -> Page:
-        """The next objects after a date that the server gave, all versions, at most `PAGE`.
+    @property
+    def skew_s(self) -> float | None:
+        """How many seconds the server's clock was ahead of ours at its last answer, if it said; used for nothing."""
+        return self.connection.skew_s
+
+    def page(self, after: int, limit: int = PAGE) -> Page:
+        """The entries after this number, at most `limit`.
 
         Raises `PeerUnreachable` with a sentence for whatever is not a good answer; nothing is half taken.
         """
-        try:
-            collection = self._find()
-            asked = {"next": next_token} if next_token else {}
-            since = {"added_after": added_after} if added_after else {}
-            envelope = collection.get_objects(version="all", limit=PAGE, **since, **asked)
-            return _page(envelope, self.connection.last_added)
+        return self._asked("objects/", {"match[version]": "all", "limit": limit, AFTER: after}, _page)
+
+    def objects(self, added_after: str, next_token: str) -> Objects:
+        """The next objects of a server that numbers nothing, after a date that it gave, all versions, at most `PAGE`.
+
+        Raises `PeerUnreachable` as `page` does, and `Expired` where the server refuses the token.
+        """
+        return self._asked("objects/", _since(added_after, next_token), _objects)
+
+    def manifest(self, added_after: str, next_token: str) -> Objects:
+        """The next records of its manifest, likewise: each names an `id` and its `date_added`."""
+        return self._asked("manifest/", _since(added_after, next_token), _objects)
+
+    def _asked(self, what: str, params: Mapping[str, Any], read: Callable[[Reply], Read]) -> Read:
+        token = "next" in params
+        try:  # a token may be used up by asking with it, so that the next answer would be the page after the next
+            url = self._find().objects_url.removesuffix("objects/") + what
+            return read(self.connection.ask(url, params, again=not token))
+        except Unreachable as fault:
+            gone = token and fault.status >= 400 and fault.status not in {401, 403, *BUSY}
+            raise self._unreachable(str(fault), Expired if gone else PeerUnreachable) from None
         except PeerUnreachable as fault:
             raise self._unreachable(str(fault)) from None
         except (requests.RequestException, HTTPError) as fault:
-            raise self._unreachable(_network(fault)) from fault
+            raise self._unreachable(network(fault)) from fault
         except (
             Refused,
             TAXIIServiceException,
@@ -114,19 +133,39 @@ class Line:
 
     def _find(self) -> Any:
         if self.collection is None:
-            named = Server(self.address.url, conn=self.connection).default
-            if named is None:
-                raise PeerUnreachable("it names no default API root.")
-            root = ApiRoot(named.url, conn=self.connection)  # the library would open a bare connection of its own
-            found: list[Collection] = [c for c in root.collections if getattr(c, "alias", None) == self.alias]
-            if not found:
-                raise PeerUnreachable(f"it shows us no collection {self.alias}. Has he run `puente peer add` for us?")
-            self.collection = found[0]
+            fault: PeerUnreachable | None = None
+            for root in self._roots():
+                try:
+                    self.collection = next(iter(self._collections(root)), None)
+                except Unreachable as said:  # one root that is not for us hides no other
+                    fault = fault or said
+                if self.collection is not None:
+                    break
+            else:
+                sentence = f"it shows us no collection {self.wanted}. Has he run `puente peer add` for us?"
+                raise fault or PeerUnreachable(sentence)
         return self.collection
 
-    def _unreachable(self, reason: str) -> PeerUnreachable:
+    def _roots(self) -> list[str]:
+        """The addresses of its API roots, the default one first."""
+        said = self.connection.get(self.address.url)
+        default = said.get("default")
+        named = ([default] if default else []) + list(said.get("api_roots", []))
+        if not named:
+            raise PeerUnreachable("it names no API root.")
+        return list(dict.fromkeys(urljoin(self.address.url, root).rstrip("/") + "/" for root in named))
+
+    def _collections(self, root: str) -> list[Collection]:
+        """The collections of a root that are called what we want, by alias before id before title."""
+        shown = self.connection.get(f"{root}collections/").get("collections", [])
+        named = [one for name in ("alias", "id", "title") for one in shown if one.get(name) == self.wanted]
+        return [
+            Collection(f"{root}collections/{one['id']}/", conn=self.connection, collection_info=one) for one in named
+        ]
+
+    def _unreachable(self, reason: str, kind: type[PeerUnreachable] = PeerUnreachable) -> PeerUnreachable:
         self.collection = None  # look everything up again: he may have moved
-        return PeerUnreachable(f"{self.address.title} ({self.address.url}) cannot be read: {reason}")
+        return kind(f"{self.address.title} ({self.address.url}) cannot be read: {reason}")
 
     def __enter__(self) -> "Line":
         return self
@@ -137,63 +176,50 @@ class Line:
         self.connection.close()
 
 
-def _page(envelope: Any, last_added: str) -> Page:
+def _since(added_after: str, next_token: str) -> dict[str, Any]:
+    filters = {"added_after": added_after, "next": next_token}
+    return {name: said for name, said in filters.items() if said} | {"match[version]": "all", "limit": PAGE}
+
+
+def _page(reply: Reply) -> Page:
+    envelope, headers = reply.value, reply.headers
     objects, marks = envelope.get("objects", []), envelope.get("x_puente_entries", [])
-    next_token = envelope.get("next", "") if envelope.get("more") else ""
-    if not (isinstance(objects, list) and isinstance(marks, list) and isinstance(next_token, str)):
+    last_added, more = headers.get(LAST_ADDED, ""), envelope.get("more", False)
+    if not (isinstance(objects, list) and isinstance(marks, list) and isinstance(more, bool)):
         raise PeerUnreachable("its page is no TAXII envelope.")
     numbers = [mark[0] for mark in marks]
     if len(numbers) != len(objects) or not all(type(number) is int for number in numbers):
         raise PeerUnreachable("the entries of its page are not numbered one by one.")
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         raise PeerUnreachable(f"entries are missing between {numbers[0]} and {numbers[-1]} of its page.")
-    if objects and not _is_time(last_added):
+    if objects and not is_time(last_added):
         raise PeerUnreachable("it does not say when the last object of its page was added.")
-    return Page(objects, numbers, last_added, next_token)
+    salts = [read_salt(mark[1]) for mark in marks]
+    head, last = _head(headers, HEAD), _head(headers, LAST) if objects else Head(0, b"")
+    return Page(objects, numbers, salts, head, last, last_added, more, reply.raw)
 
 
-def _is_time(text: str) -> bool:
+def _objects(reply: Reply) -> Objects:
+    envelope = reply.value
+    objects, more, next_token = envelope.get("objects", []), envelope.get("more", False), envelope.get("next", "")
+    if not (isinstance(objects, list) and isinstance(more, bool) and isinstance(next_token, str)):
+        raise PeerUnreachable("its page is no TAXII envelope.")
+    said = [reply.headers.get(name, "") for name in (FIRST_ADDED, LAST_ADDED)]
+    first, last = (date if is_time(date) else "" for date in said)
+    return Objects(objects, first, last, more, next_token)
+
+
+def _head(headers: Mapping[str, str], name: str) -> Head:
+    """A number and a link, as they stand in a header of ours."""
+    said = _HEAD.fullmatch(headers.get(name, ""))
+    if said is None:
+        raise PeerUnreachable(f"it does not say where its log ends ({name}). Is a proxy between us that drops headers?")
+    return Head(int(said[1]), bytes.fromhex(said[2]))
+
+
+def is_time(text: str) -> bool:
     """Whether it is a date we can go on from: kept there, nonsense would stop this direction for good."""
     try:
         return parse_timestamp(text) > 0 and len(text) < 40
     except Refused:
         return False
-
-
-def _bounded(answer: requests.Response) -> bytes:
-    """The body, if it is plain, not too large, and complete in time; a little is read at once, so that we can tell."""
-    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise PeerUnreachable("its answer is compressed, which nobody asked for.")
-    ends = time.monotonic() + ANSWER_TIMEOUT_S
-    body = bytearray()
-    while chunk := answer.raw.read1(CHUNK, decode_content=False):
-        body += chunk
-        if time.monotonic() > ends:
-            raise PeerUnreachable("its answer does not end in time.")
-        if len(body) > BIGGEST_ANSWER:
-            raise PeerUnreachable(f"its answer is larger than {BIGGEST_ANSWER >> 20} MiB.")
-    return bytes(body)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
-
-
-def _status(code: int) -> str:
-    if code in {401, 403}:
-        return (
-            f"it refuses our account (HTTP {code}). "
-            "Ask its operators for the password, and put it into the file that password_file names."
-        )
-    return f"it answers HTTP {code}."
-
-
-def _network(fault: requests.RequestException | HTTPError) -> str:
-    if isinstance(fault, requests.Timeout | ReadTimeoutError):
-        return "it does not answer in time."
-    if isinstance(fault, requests.exceptions.SSLError):
-        return "its certificate is not one we trust."
-    if isinstance(fault, requests.ConnectionError):
-        return "nothing answers there."
-    return f"the network says {type(fault).__name__}."

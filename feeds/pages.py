@@ -16,17 +16,16 @@ from cert.portal import rows, titles, words
 from cert.portal.frame import PeerState
 from cert.portal.portal import Panel, PanelRow, PeerChoice, Portal, viewer
 from cert.stix import Micros
-from cert.store import aside, current, log
+from cert.store import current, log
 from cert.store.engine import Connection, Engine, reading
 from cert.store.log import RECORD, Entry
-from feeds import release, store
+from feeds import health_pages, ledger, receipts, release, store
 from feeds.release import Preview
 from feeds.store import Peer
 
 PAGE = 50
 LOOKS, LOOK_S = 20, 0.05
 MOST_HELD = 500  # that are counted
-LATE: Micros = 5_000_000  # what was released should have left by then
 WHOLE = re.compile("[0-9]{1,18}")
 REASONS = {
     "theirs": lazy_gettext("It came from the peer, and nothing goes back to where it came from."),
@@ -39,7 +38,7 @@ REASONS = {
 
 
 def blueprints(portal: Portal) -> tuple[Blueprint, ...]:
-    """The pages under `/incidents/<ref>/release/<nation>` and `/held`."""
+    """The pages under `/incidents/<ref>/release/<nation>`, `/held` and `/exchange`."""
     release_pages, held_pages = Blueprint("release", __name__), Blueprint("held", __name__)
 
     @release_pages.get("/incidents/<ref>/release/<nation>")
@@ -75,7 +74,7 @@ def blueprints(portal: Portal) -> tuple[Blueprint, ...]:
         older = url_for("held.show", before=found[PAGE - 1].number) if len(found) > PAGE else None
         return render_template("held.html", held=drawn, older=older, newer=url_for("held.show") if before else None)
 
-    return release_pages, held_pages
+    return release_pages, held_pages, health_pages.blueprint(portal)
 
 
 def _wait_for_the_border(db: Engine, peer: Peer) -> None:
@@ -109,13 +108,22 @@ def holders(c: Connection, _who: Viewer, entry: Entry) -> list[Panel]:
             continue
         gone = [e for e in current.newest(c, peer.outbound, [entry.id]) if e.line == entry.line]
         if gone:
-            state = (
-                gettext("can read it since")
-                if gone[0].version == entry.version
-                else gettext("can read an older version since")
-            )
-            lines.append(PanelRow(peer.name, name, state, gone[0].date_added))
+            lines.append(_holder(c, peer, gone[0], entry))
     return [Panel(gettext("Who has it"), lines)] if lines else []
+
+
+def _holder(c: Connection, peer: Peer, gone: Entry, entry: Entry) -> PanelRow:
+    """What has become of a version that was sent: his receipt says, and until it comes he can read it."""
+    name, older = words.nation_name(peer.name), gone.version != entry.version
+    told = ledger.receipt_for(c, peer.name, ledger.GOT, gone.number)
+    if told is None:
+        state = gettext("can read an older version since") if older else gettext("can read it since")
+        return PanelRow(peer.name, name, state, gone.date_added)
+    at, excepted = told
+    if excepted is not None and excepted.outcome == receipts.REFUSED:
+        why = excepted.sentence or excepted.code
+        return PanelRow(peer.name, name, gettext("refused it (%(why)s)", why=why), at)
+    return PanelRow(peer.name, name, gettext("accepted an older version") if older else gettext("accepted it"), at)
 
 
 def held_count(db: Engine) -> Callable[[Viewer], int]:
@@ -134,27 +142,7 @@ def held_count(db: Engine) -> Callable[[Viewer], int]:
 def peer_states(db: Engine, clock: Callable[[], Micros]) -> Callable[[], Sequence[PeerState]]:
     """How the exchange with each peer is, in one sentence each, for the frame of every page."""
 
-    def states() -> list[PeerState]:
-        with reading(db) as c:
-            health = {h.name: h for h in aside.all_health(c)}
-            return [_state(c, peer, health, clock()) for peer in store.all_peers(c)]
-
-    return states
-
-
-def _state(c: Connection, peer: Peer, health: dict[str, aside.Health], now: Micros) -> PeerState:
-    name = words.nation_name(peer.name)
-    new = log.after(c, RECORD, log.cursor(c, f"release:{peer.name}"), log.BATCH)
-    # Only what was released counts: how much is filed at home is nobody's business here.
-    waiting = any(entry.kind == release.ACT and now - entry.date_added > LATE for entry in new)
-    troubles = [
-        health[part] for part in (f"pull:{peer.name}", f"release:{peer.name}", f"admit:{peer.name}") if part in health
-    ]
-    if any(not trouble.ok for trouble in troubles):
-        return PeerState(peer.name, name, "down", gettext("%(name)s: not reached just now", name=name))
-    if waiting:
-        return PeerState(peer.name, name, "late", gettext("%(name)s: entries wait", name=name))
-    return PeerState(peer.name, name, "live", gettext("%(name)s: in step", name=name))
+    return lambda: health_pages.states(db, clock())
 
 
 def _asked(c: Connection, who: Viewer, ref: str, nation: str) -> tuple[Peer, Entry]:

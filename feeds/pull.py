@@ -1,58 +1,191 @@
 """SYNC: fetch what we lack of what a peer released to us, and mirror it, entry for entry.
 
-The mirror judges nothing: same numbers, same bytes. `admit` reads it afterwards. Where we stand is a date that the
-peer's own server gave us, kept in the same transaction as the entries, so a crash at any point repeats a page at most.
+The mirror judges no object: same numbers, same bytes, `admit` reads it afterwards. What is judged is the chain. Every
+page must go on where our mirror ends, and every checkpoint in it must fit what came before and be signed. Where we
+stand is what we hold, sealed, in the same transaction as the entries: so a crash at any point repeats a page at most.
+
+Whoever was told of a fork, a gap or a bad signature cannot go on by himself: the direction freezes, what was seen is
+kept, and people are told. A log that has become shorter is waited for: its owner was restored from an older copy, and
+takes back from our mirror what he lost.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cert import door, stix
 from cert.errors import PeerUnreachable, Refused
 from cert.stix import Micros
 from cert.store import log
-from cert.store.engine import Engine, reading, writing
+from cert.store.engine import Connection, Engine, reading, writing
 from cert.store.log import Statement
-from feeds import store
+from feeds import ledger, seal, store, wire
+from feeds.close import keys_of, start_in
+from feeds.ledger import IN, Contact
 from feeds.line import Line, Page
+from feeds.seal import KeyList, Seal
 from feeds.store import Peer
 
+NOTED_EVERY: Micros = 10_000_000
 PAGES = 20  # after so many a process looks whether it should stop; the next turn goes on from what is mirrored
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the mirror of a peer's log ends, sealed, up to where it is closed, and which keys may sign what follows."""
+
+    start: bytes
+    last: Seal
+    closed: int
+    keys: KeyList
+
+
+class _Fault(Exception):
+    """A fault of the chain, with what it is kept under."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> bool:
     """Fetch and mirror what a peer has for us, at most `PAGES` pages a turn. Gives whether there was anything.
 
-    Raises `PeerUnreachable`, after keeping what came whole, if he does not answer or his log has a gap.
+    Raises `PeerUnreachable`, after keeping what came whole, if he does not answer, or while this direction is frozen.
     """
-    with reading(db) as c:
-        since = store.mirrored_until(c, peer.name)
-    page = line.page(since, "")
-    anything = bool(page.objects)
+    anything = False
     for _ in range(PAGES):
-        if not page.objects:
+        with reading(db) as c:
+            if ledger.paused(c, peer.name, IN):
+                break
+            _demand_going(c, peer)
+            place = _place(c, peer)
+        page = line.page(place.last.number)
+        note_contact(db, peer, line, page.head.number, clock())
+        try:
+            _demand_same_log(peer, place, page)
+            if not page.objects:
+                _demand_all(peer, place, page)
+                break
+            _mirror(db, peer, place, page, clock())
+        except _Fault as fault:
+            _freeze(db, peer, fault, page, clock())
+        anything = True
+        if not page.more:
             break
-        _mirror(db, peer, page, clock())
-        if not page.next:
-            break
-        page = line.page(since, page.next)
     return anything
 
 
-def _mirror(db: Engine, peer: Peer, page: Page, now: Micros) -> None:
-    received = [_received(obj, peer.org, now) for obj in page.objects]
+def note_contact(db: Engine, peer: Peer, line: Line, head: int, now: Micros) -> None:
+    """Note that he has answered, and what one could see of him; an idle line is not noted every time."""
+    with reading(db) as c:
+        before = ledger.contact(c, peer.name)
+    if before is None or before.head != head or now - before.at > NOTED_EVERY:
+        with writing(db) as c:
+            skew_ms = None if line.skew_s is None else round(line.skew_s * 1000)
+            ledger.note_contact(c, peer.name, Contact(now, head, skew_ms, None))
+
+
+def _place(c: Connection, peer: Peer) -> _Place:
+    start = start_in(c, peer)
+    last = ledger.last_seal(c, peer.inbound, start)
+    return _Place(start, last, log.cursor(c, peer.closed), keys_of(c, peer.name, peer.root))
+
+
+def _demand_going(c: Connection, peer: Peer) -> None:
+    found = ledger.frozen(c, peer.name, IN)
+    if found is not None:
+        raise PeerUnreachable(
+            f"{peer.name}: nothing is taken from him since his log was found broken. {found.sentence} Talk to his "
+            f"operators by another way, then run `puente peer resume {peer.name}`."
+        )
+
+
+def _demand_same_log(peer: Peer, place: _Place, page: Page) -> None:
+    """See to it that his log is the one that we have mirrored so far."""
+    if page.head.number < place.last.number:
+        raise PeerUnreachable(
+            f"{peer.name}: his log ends at entry {page.head.number}, our mirror of it at {place.last.number}. He was "
+            "restored from an older copy, and takes back from us what he lost; then it goes on by itself."
+        )
+    if page.head.number == place.last.number > 0 and page.head.link != place.last.link:
+        raise _Fault("fork", f"His log holds other entries than we have mirrored, up to number {place.last.number}.")
+
+
+def _demand_all(peer: Peer, place: _Place, page: Page) -> None:
+    """See to it that a peer who gives nothing more keeps nothing back, and has closed what he gave."""
+    if page.head.number > place.last.number:
+        raise PeerUnreachable(
+            f"{peer.name}: his log ends at entry {page.head.number}, but he gives nothing after {place.last.number}."
+        )
+    if place.closed < place.last.number:
+        raise PeerUnreachable(
+            f"{peer.name}: no checkpoint closes his log after entry {place.closed}, so what follows cannot be admitted."
+        )
+
+
+def _mirror(db: Engine, peer: Peer, place: _Place, page: Page, now: Micros) -> None:
+    if page.numbers[0] <= place.last.number:
+        raise PeerUnreachable(f"{peer.name}: asked for entries after {place.last.number}, it gives older ones again.")
+    if page.numbers[0] != place.last.number + 1:
+        sentence = f"His log goes on at entry {page.numbers[0]}, but the next one we lack is {place.last.number + 1}."
+        raise _Fault("gap", sentence)
+    came = [received(obj, peer.org, now) for obj in page.objects]
+    bodies = [said.body if isinstance(said, Statement) else said for said in came]
+    seals = seal.chained(place.last, zip(page.salts, bodies, strict=True))
+    lists, closed = _checked(peer, place, seals, page.objects)
     with writing(db, bulk=True) as c:
-        expected = log.head(c, peer.inbound) + 1
-        if page.numbers[0] != expected:
-            raise PeerUnreachable(
-                f"{peer.name}: its log goes on at {page.numbers[0]}, but the next entry we lack is {expected}. "
-                "Nothing was taken; call its operators."
-            )
-        log.mirror(c, peer.inbound, received, now)
+        held = _held_already(c, peer, seals, bodies)
+        log.mirror(c, peer.inbound, came[held:], now)
+        ledger.add_seals(c, peer.inbound, seals)
+        for version, body in lists:
+            ledger.add_key_list(c, peer.name, version, body)
+        if closed:
+            log.move_cursor(c, peer.closed, log.cursor(c, peer.closed), closed)
         store.set_mirrored_until(c, peer.name, page.last_added)
 
 
-def _received(obj: Any, origin: int, now: Micros) -> Statement | bytes:
+def _checked(
+    peer: Peer, place: _Place, seals: Sequence[Seal], objects: Sequence[Any]
+) -> tuple[list[tuple[int, bytes]], int]:
+    """The key lists in a page, and the number of its last checkpoint, 0 if it has none. Raises for a bad one."""
+    keys, closed, before = place.keys, 0, place.last
+    lists: list[tuple[int, bytes]] = []
+    for at, obj in zip(seals, objects, strict=True):
+        try:
+            match wire.kind(obj):
+                case wire.KEYS:
+                    found = seal.read_list(obj, peer.root)
+                    if found.version > keys.version:
+                        keys = found
+                        lists.append((found.version, seal.list_text(obj)))
+                case wire.CHECKPOINT:
+                    seal.demand_checkpoint(keys, place.start, before, obj)
+                    closed = at.number
+        except Refused as refusal:
+            raise _Fault(refusal.code, str(refusal)) from refusal
+        before = at
+    return lists, closed
+
+
+def _held_already(c: Connection, peer: Peer, seals: Sequence[Seal], bodies: Sequence[bytes]) -> int:
+    """How many of these entries the mirror holds already, not sealed yet; they must be the same."""
+    overlap = min(log.head(c, peer.inbound) - seals[0].number + 1, len(seals))
+    entries = log.after(c, peer.inbound, seals[0].number - 1, overlap) if overlap > 0 else []
+    for entry, body in zip(entries, bodies, strict=False):
+        if entry.body != body:
+            raise _Fault("fork", f"Entry {entry.number} of his log is another one than we have mirrored.")
+    return len(entries)
+
+
+def _freeze(db: Engine, peer: Peer, fault: _Fault, page: Page, now: Micros) -> None:
+    with writing(db) as c:
+        ledger.freeze(c, peer.name, IN, fault.code, str(fault), page.raw, now)
+    with reading(db) as c:  # what is raised in a write transaction would undo it
+        _demand_going(c, peer)
+
+
+def received(obj: Any, origin: int, now: Micros) -> Statement | bytes:
     """A received object as the peer's statement, or its bare bytes where the door would not let it in."""
     try:
         return log.statement(door.check(obj, now), origin)

@@ -14,7 +14,8 @@ from cert.stix import Micros, format_timestamp
 from cert.store import current, log
 from cert.store.engine import Connection, Engine, writing
 from cert.store.log import BATCH, RECORD, Entry
-from feeds import store
+from feeds import receipts, store, wire
+from feeds.close import Close, say
 from feeds.store import Peer, Terms
 
 ACT = "release"
@@ -125,18 +126,30 @@ def _spelt(version: Micros | None) -> str | None:
 
 def one_act(batch: Sequence[Entry]) -> int:
     """How much of a batch to take at once: up to the first act, since each may send as much as a transaction should."""
-    return next((i + 1 for i, entry in enumerate(batch) if entry.kind == ACT), len(batch))
+    return next((i + 1 for i, entry in enumerate(batch) if entry.kind in _CARRIED), len(batch))
 
 
-def send(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
-    """What the follower `release` of one peer does with a batch of the record: send or hold what each act names."""
+def send(peer: Peer, close: Close) -> Callable[[Connection, Sequence[Entry], Micros], None]:
+    """What the follower `release` of one peer does with a batch of the record: send or hold what each act names.
+
+    Receipts go too, whatever else is held. What was appended is closed by a checkpoint in the same transaction.
+    """
 
     def fill(c: Connection, batch: Sequence[Entry], now: Micros) -> None:
-        for act in (entry.obj() for entry in batch if entry.kind == ACT):
-            if act["peer"] == peer.name:
+        for kind, act in ((entry.kind, entry.obj()) for entry in batch if entry.kind in _CARRIED):
+            if act.pop("peer") != peer.name:
+                continue
+            if kind == ACT:
                 _carry_out(c, peer, [number for number, _, _ in act["entries"]], now)
+            else:
+                say(c, peer, _CARRIED[kind], act, now)
+        close(c, peer, now)
 
     return fill
+
+
+_CARRIED = {ACT: "", receipts.ACT: wire.RECEIPT}
+"""The acts in the record that make something cross, and as what."""
 
 
 def _carry_out(c: Connection, peer: Peer, numbers: Sequence[int], now: Micros) -> None:

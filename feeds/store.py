@@ -34,6 +34,7 @@ peers = Table(
     Column("name", Text, primary_key=True),
     Column("org", Number, ForeignKey("organisations.n"), nullable=False),
     Column("terms", Text, nullable=False),
+    Column("root", Text, nullable=False, server_default=""),  # the fingerprint of his root key, "" if he seals nothing
 )
 mirrors = Table(
     "mirrors",
@@ -77,6 +78,12 @@ class Peer:
     name: str
     org: int
     terms: Terms
+    root: str = ""
+
+    @property
+    def seals(self) -> bool:
+        """Whether he seals what he gives: every Puente does, other people's servers do not."""
+        return bool(self.root)
 
     @property
     def outbound(self) -> str:
@@ -87,6 +94,11 @@ class Peer:
     def inbound(self) -> str:
         """The log that mirrors what he released to us."""
         return f"from:{self.name}"
+
+    @property
+    def closed(self) -> str:
+        """The cursor at the last entry of that mirror that a checkpoint has closed: admission goes no further."""
+        return f"closed:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +111,21 @@ class Held:
     since: Micros
 
 
-def add_peer(c: Connection, name: str, org: int, terms: Terms) -> None:
-    """Write down a peer and version 0 of the terms. Raises `Conflict` if he is known."""
+def add_peer(c: Connection, name: str, org: int, terms: Terms, root: str = "") -> None:
+    """Write down a peer and version 0 of the terms. Raises `Conflict` if he is known.
+
+    `root` is the fingerprint of his root key; without one, what he gives is taken unsealed.
+    """
     if c.execute(select(peers.c.name).where(peers.c.name == name)).first():
         raise Conflict("peer-exists", f"The peer {name} is already known here.")
-    c.execute(insert(peers).values(name=name, org=org, terms=json.dumps(asdict(terms))))
+    c.execute(insert(peers).values(name=name, org=org, terms=json.dumps(asdict(terms)), root=root))
     c.execute(insert(mirrors).values(peer=name, added_after=""))
 
 
 def all_peers(c: Connection) -> list[Peer]:
     """The peers of this node, by name."""
     rows = c.execute(select(peers).order_by(peers.c.name))
-    return [Peer(row.name, row.org, Terms(**json.loads(row.terms))) for row in rows]
+    return [Peer(row.name, row.org, Terms(**json.loads(row.terms)), row.root) for row in rows]
 
 
 def peer(c: Connection, name: str) -> Peer:
@@ -121,6 +136,11 @@ def peer(c: Connection, name: str) -> Peer:
         names = ", ".join(p.name for p in known) or "none yet: `puente peer add` adds one"
         raise NotFound("peer", f"There is no peer named {name}. Known are: {names}.")
     return found
+
+
+def set_root(c: Connection, name: str, root: str) -> None:
+    """Write down the fingerprint of a peer's root key."""
+    c.execute(update(peers).where(peers.c.name == name).values(root=root))
 
 
 def mirrored_until(c: Connection, peer_name: str) -> str:
@@ -156,6 +176,11 @@ def all_held(c: Connection, limit: int, before: int | None = None) -> list[Held]
 def count_held(c: Connection) -> int:
     """How much is held, for all peers together."""
     return int(c.execute(select(func.count()).select_from(held)).scalar_one())
+
+
+def count_held_by_peer(c: Connection) -> dict[str, int]:
+    """How much is held back from each peer."""
+    return {row[0]: row[1] for row in c.execute(select(held.c.peer, func.count()).group_by(held.c.peer))}
 
 
 def add_status(c: Connection, *, id: str, account: int, root: str, body: bytes, now: Micros) -> None:

@@ -31,13 +31,14 @@ from cert.store import current, log, people, signin
 from cert.store.engine import Engine, open_db, reading, writing
 from cert.store.log import RECORD, Entry, Verdict
 from config import node as making
-from config import wiring
+from config import signing, wiring
 from config.cast import MX, SYSTEMS, US
 from config.commands.shared import viewer_named
 from config.pages import make_portal
 from config.reading import load
 from config.settings import Settings
-from feeds import release, store
+from feeds import release, store, wire
+from feeds.close import Close, closer
 from feeds.store import Peer
 
 PASSWORD = "puente de Otay"
@@ -143,6 +144,11 @@ class Node:
             return store.peer(c, "us")
 
     @property
+    def close(self) -> Close:
+        """What the border process closes a peer's log with."""
+        return closer(signing.signer(self.settings), bytes)  # the same salts for the same entries
+
+    @property
     def index(self) -> Index:
         """The live index with its one writer, made when it is first needed."""
         if not self.opened:
@@ -200,7 +206,7 @@ class Node:
 
     def cross(self) -> None:
         """What the border does without a peer at the other end: release, then admit."""
-        for follower in wiring.peer_followers(self.peer):
+        for follower in wiring.peer_followers(self.peer, self.close):
             self.follow(follower)
 
     def receive(self, *objects: Any) -> None:
@@ -221,8 +227,9 @@ class Node:
         return release.release(self.db, who, self.peer, root.id, seen.digest, self.clock())
 
     def sent(self) -> list[dict[str, Any]]:
-        """What the peer can read."""
-        return [entry.obj() for entry in self.everything(self.peer.outbound)]
+        """The objects that the peer can read, without what two nodes tell each other beside them."""
+        objects = [entry.obj() for entry in self.everything(self.peer.outbound)]
+        return [obj for obj in objects if not wire.kind(obj)]
 
     def portal(self) -> Flask:
         return make_portal(self.settings, self.db, lambda: self.index, self.clock)

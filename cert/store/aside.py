@@ -55,6 +55,13 @@ def all_aside(c: Connection, limit: int, follower: str | None = None) -> list[As
     return [Aside(r.follower, r.log, r.number, r.stix_id, r.code, r.sentence, r.at) for r in c.execute(found)]
 
 
+def between(c: Connection, follower: str, log: str, first: int, last: int) -> list[Aside]:
+    """What a follower has set aside of the entries of a log from `first` to `last`, in their order."""
+    found = select(set_aside).where(set_aside.c.follower == follower, set_aside.c.log == log)
+    rows = c.execute(found.where(set_aside.c.number.between(first, last)).order_by(set_aside.c.number))
+    return [Aside(r.follower, r.log, r.number, r.stix_id, r.code, r.sentence, r.at) for r in rows]
+
+
 def count_aside(c: Connection) -> dict[str, int]:
     """How many entries each follower has set aside."""
     found = select(set_aside.c.follower, func.count()).group_by(set_aside.c.follower)

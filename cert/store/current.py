@@ -42,6 +42,14 @@ def by_line(c: Connection, log: str, line_numbers: Iterable[int], known: Iterabl
     return held
 
 
+def outdated(c: Connection, log: str, numbers: Collection[int]) -> list[int]:
+    """Those of these entries that are not the newest of their line, rising."""
+    if not numbers:
+        return []
+    found = select(current.c.number).where(current.c.log == log_number(log), among(current.c.number, numbers))
+    return sorted(set(numbers) - set(c.execute(found).scalars()))
+
+
 def lines_beyond(c: Connection, log: str, line: int, limit: int) -> list[int]:
     """The next lines that a log holds, rising, at most `limit`: a walk over all that is current."""
     found = select(current.c.line).where(current.c.log + 0 == log_number(log), current.c.line > line)

@@ -112,16 +112,23 @@ def peer() -> None:
 @click.option(
     "--secret-file", type=SECRET, help="A file with the password to give the peer; else one is made and shown."
 )
+@click.option(
+    "--root", default="", metavar="FINGERPRINT", help="Of its root key, as it was told in person: `puente keys show`."
+)
 @click.pass_obj
-def peer_add(path: Path, nation: str, name: str, identity: str, carries: str, secret_file: Path | None) -> None:
+def peer_add(
+    path: Path, nation: str, name: str, identity: str, carries: str, secret_file: Path | None, root: str
+) -> None:
     """Make the peer NATION (two letters), and the account by which it reads what we release to it."""
     given = secret_in(secret_file) if secret_file else None
     with changing(path) as c:
         who = node.Identity(name, identity, "peer", nation)
-        secret = node.add_peer(c, nation, who, carries, now_us(), given)
+        secret = node.add_peer(c, nation, who, carries, now_us(), given, root)
     click.echo(f"{name} may read what is released to it, as the account {nation}.")
     if given is None:
         click.echo(f"Its password, shown this once: {secret}")
+    if not root:
+        click.echo(f"What it gives is taken unsealed until `puente peer root {nation} FINGERPRINT`.")
     click.echo(f"To read theirs, put [peers.{nation}] into the settings, then start `puente border` again.")
 
 

@@ -77,6 +77,7 @@ def check(path: Path, as_json: bool) -> None:
         report = _report(db, c, settings)
     lines = [f"we are {report['identity']}"]
     lines += [f"log {name}: {head} entries" for name, head in report["logs"].items()]
+    lines += [f"peer {name}: unsealed, so nothing proves that all he gave has come" for name in report["unsealed"]]
     lines += [f"{name} is {count} entries behind" for name, count in report["behind"].items() if count]
     lines += [f"{report['held']} entries are held back from peers", f"{report['documents']} documents are indexed"]
     lines += [f"set aside: {one['log']} {one['number']} {one['id']}: {one['reason']}" for one in report["set_aside"]]
@@ -114,6 +115,7 @@ def _report(db: Engine, c: Connection, settings: Settings) -> dict[str, Any]:
     return {
         "identity": people.our_cert(c).identity_id,
         "logs": logs,
+        "unsealed": [peer.name for peer in store.all_peers(c) if peer.name in settings.peers and not peer.seals],
         "behind": behind,
         "set_aside": [
             {"follower": one.follower, "log": one.log, "number": one.number, "id": one.stix_id, "reason": one.sentence}

@@ -10,16 +10,15 @@ from flask import Flask, Response, request
 
 from cert.errors import NotFound
 from cert.store import pages
-from cert.store.engine import reading
+from cert.store.engine import Connection, reading
 from cert.store.pages import ObjectsPage
 from cert.store.signin import Collection
+from feeds.taxii import border
 from feeds.taxii.answers import SENTENCES, answer
 from feeds.taxii.collections import COLLECTION, readable
 from feeds.taxii.paging import date_headers, next_token, span
 from feeds.taxii.query import Query, narrowed, read_query
 from feeds.taxii.service import Service
-
-BORDER_LOGS = ("to:", "from:")  # their envelopes also carry the number of each entry
 
 
 def install(app: Flask, service: Service) -> None:
@@ -33,7 +32,7 @@ def _objects(service: Service, root: str, collection: str) -> Response:
     with reading(service.db) as c:
         found = readable(c, root, collection)
         page = pages.objects(c, found.log, query.wanted, span(c, service, found.log, query))
-    return _envelope(service, found, query, page)
+        return _envelope(c, service, found, query, page)
 
 
 def _object(service: Service, root: str, collection: str, object_id: str) -> Response:
@@ -43,15 +42,19 @@ def _object(service: Service, root: str, collection: str, object_id: str) -> Res
         page = pages.objects(c, found.log, query.wanted, span(c, service, found.log, query))
         if not page.bodies and not pages.holds(c, found.log, object_id):
             raise NotFound("object", SENTENCES[404])
-    return _envelope(service, found, query, page)
+        return _envelope(c, service, found, query, page)
 
 
-def _envelope(service: Service, collection: Collection, query: Query, page: ObjectsPage) -> Response:
-    parts = []
+def _envelope(c: Connection, service: Service, collection: Collection, query: Query, page: ObjectsPage) -> Response:
+    if border.is_border(collection.log):
+        page = border.closed(c, collection.log, page)
+    parts, headers = [], date_headers(page.added)
     if page.more:
         parts.append(b'"more":true,"next":' + orjson.dumps(next_token(service, query, page.position)))
     if page.bodies:
         parts.append(b'"objects":[' + b",".join(page.bodies) + b"]")
-        if collection.log.startswith(BORDER_LOGS):
-            parts.append(b'"x_puente_entries":' + orjson.dumps([[number] for number in page.numbers]))
-    return answer(b"{" + b",".join(parts) + b"}", headers=date_headers(page.added))
+    if border.is_border(collection.log):
+        headers |= border.headers(c, collection.log, page.numbers)
+        if page.bodies:
+            parts.append(b'"x_puente_entries":' + border.marks(c, collection.log, page.numbers))
+    return answer(b"{" + b",".join(parts) + b"}", headers=headers)

@@ -18,6 +18,7 @@ from cert.stix import Micros, format_timestamp
 from cert.store import pages
 from cert.store.engine import Connection
 from cert.store.pages import Span
+from feeds.taxii import border
 from feeds.taxii.query import Query
 from feeds.taxii.service import Service
 from feeds.taxii.signin import account
@@ -49,6 +50,8 @@ def date_headers(added: Sequence[Micros]) -> dict[str, str]:
 def _after(c: Connection, service: Service, log: str, query: Query) -> int:
     if query.next is not None:
         return _position(service, query, query.next)
+    if query.after and border.is_border(log):
+        return query.after
     return 0 if query.added_after is None else pages.number_at(c, log, query.added_after)
 
 

@@ -12,8 +12,9 @@ from cert.store.pages import EVERY, LAST, Versions, Wanted
 
 MOST_VALUES = 500  # of one match; beyond that a client asks twice
 MOST_FIELDS = 50
+AFTER = "x_puente_after"
+_PLAIN = {"added_after", "limit", "next", AFTER}
 HELD = "2.1"  # the one version of STIX that the door lets in
-_PLAIN = {"added_after", "limit", "next"}
 _OF_DELETE = {"match[version]", "match[spec_version]"}
 _MATCH = re.compile(r"match\[[A-Za-z0-9_-]+\]")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -34,6 +35,7 @@ class Query:
     limit: int | None
     next: str | None
     filters: str
+    after: int = 0  # on a border log: the number to go on from
 
 
 def read_query(query_string: bytes) -> Query:
@@ -47,6 +49,7 @@ def read_query(query_string: bytes) -> Query:
         _limit(given["limit"]) if "limit" in given else None,
         given.get("next"),
         "&".join(f"{name}={value}" for name, value in sorted(given.items()) if name not in {"limit", "next"}),
+        _number(given.get(AFTER, "0")),
     )
 
 
@@ -136,6 +139,12 @@ def _values(name: str, text: str) -> tuple[str, ...]:
 def _limit(text: str) -> int:
     if not _WHOLE.fullmatch(text) or int(text) == 0:
         raise Refused("limit", "limit is a whole number, 1 or more.")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise Refused("query", f"{AFTER} is the number of an entry.")
     return int(text)
 
 

@@ -8,10 +8,11 @@ from cert.intake import WORKBENCH
 from cert.store import log
 from cert.store.engine import Engine, reading, writing
 from cert.store.log import BATCH, RECORD
-from config import wiring
+from config import signing, wiring
 from config.node import IMPORT
 from config.reading import secret_in
 from feeds import pull, release
+from feeds.close import closer
 from feeds.line import Address, Line
 from feeds.store import Peer
 from tests.bench.clock import Turn
@@ -22,8 +23,8 @@ from tests.bench.writes import SAMPLE, TIMES, follow_to_end
 def crossing(site: Site) -> Iterator[Turn]:
     """Release the newest objects of the record, fetch and admit them. Speeds count what crossed, not what was held."""
     us, mx = peer(site.served), peer(site.twin)
-    sending, _ = wiring.peer_followers(us)
-    _, admitting = wiring.peer_followers(mx)
+    sending, _ = wiring.peer_followers(us, closer(signing.signer(site.settings())))
+    _, admitting = wiring.peer_followers(mx, closer(signing.signer(site.both.settings("us"))))
     follow_to_end(site.served, sending)
     with Line(_address(site), "to-us") as line:
         for part in range(TIMES):

@@ -7,7 +7,7 @@ import pytest
 
 from cert.errors import Missing, Refused
 from config.reading import load, secret_in
-from config.settings import Settings, table
+from config.settings import Peer, Settings, table
 
 NODES = Path(__file__).parents[2] / "config" / "nodes"
 LEAST = 'nation = "mx"\nname = "CERT"\ndata = "kept"\n'
@@ -144,6 +144,9 @@ def test_it_takes_a_password_for_a_server_only(write: Write) -> None:
         ),
         (("us.example/", "us.example/ "), "peers.us.url"),
         (("peers.us", "peers.mx"), "peers.mx is this node's own nation"),
+        (("//us", "//mx:secret@us"), "peers.us.url = 'https://mx:***@us"),
+        (("user =", 'pins = "abc"\nuser ='), "peers.us.pins = 'abc', but it must be fingerprints in base64"),
+        (("user =", 'client_key_file = "k"\nuser ='), "peers.us.client_key_file needs client_cert_file"),
         (('user = "mx"', ""), "peers.us.user must be given: a text of 1 to 200 characters"),
         (("user =", "users ="), "peers.us.users is no setting (did you mean user?)"),
     ],
@@ -211,5 +214,5 @@ def test_it_documents_every_setting_in_the_words_of_its_refusal() -> None:
 
     assert "| `portal_port` | a port, 1 to 65535 | `8080` | Where the portal listens. |" in rows
     assert "| `nation` | two lower-case letters, as in ISO 3166 | must be given | Whose node this is. |" in rows
-    assert sum(row.startswith("| `peers.NAME.") for row in rows) == 4
-    assert len(Settings.__dataclass_fields__) - 1 + 4 == len(rows) - 2
+    assert sum(row.startswith("| `peers.NAME.") for row in rows) == len(Peer.__dataclass_fields__)
+    assert len(Settings.__dataclass_fields__) - 1 + len(Peer.__dataclass_fields__) == len(rows) - 2

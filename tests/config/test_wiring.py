@@ -1,9 +1,11 @@
 """Where the real things meet: the tables of followers, the apps, the index that may be lost."""
 
+import json
 import shutil
 import time
 
 import pytest
+from click.testing import CliRunner
 
 from cert import follow
 from cert.errors import Missing
@@ -11,8 +13,10 @@ from cert.search.query import parse
 from cert.store.engine import writing
 from config import node as making
 from config import wiring
+from config.cli import main
 from config.reading import load
 from tests.cast import SECRET, Node, incident, indicator, made_id, marked
+from tests.feeds.scripted import Answer, collection, envelope, serving
 
 
 def test_it_gives_the_worker_intake_and_search(mx: Node) -> None:
@@ -88,6 +92,26 @@ def test_it_gives_the_border_a_pull_for_peers_in_the_settings_only(mx: Node) -> 
         assert [task.name for task in tasks] == ["release:us", "admit:us", "pull:us"]
         assert tasks[2].every_s == mx.settings.poll_interval_ms / 1000
         db.dispose()
+
+
+def test_it_drains_a_peer_that_seals_nothing_from_the_collection_of_the_settings(mx: Node) -> None:
+    password = mx.settings.data / "us.password"
+    password.write_text(SECRET)
+    with serving() as us:
+        us.answers["/root/collections/"] = Answer(json.dumps({"collections": [collection("shared-iocs")]}).encode())
+        us.pages = [envelope([indicator(1)])]
+        path = mx.settings.data.parent / "mx.toml"
+        told = f'url = "{us.url}/taxii2/"\nuser = "mx"\npassword_file = "{password}"\ninsecure_http = true\n'
+        told += 'collection = "shared-iocs"\n'
+        path.write_text(f"{path.read_text('utf-8')}[peers.us]\n{told}", "utf-8")
+        with wiring.border_tasks(load(path, {})) as (db, tasks):
+            assert all(task.turn() for task in reversed(tasks))
+            db.dispose()
+
+    assert [entry.id for entry in mx.everything("from:us")] == [made_id("indicator", 1)]
+    assert mx.newest(made_id("indicator", 1))
+    done = CliRunner().invoke(main, ["--settings", str(path), "check"])
+    assert "peer us: unsealed" in done.output
 
 
 def test_it_locks_each_task_by_its_name(mx: Node) -> None:

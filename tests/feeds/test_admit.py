@@ -215,7 +215,7 @@ def test_it_admits_once_when_it_begins_again(mx: Node) -> None:
     receive(mx, incident(1), "text", indicator(2))
     with writing(mx.db) as c:
         log.move_cursor(c, "admit:us", 3, 0)
-    mx.follow(wiring.peer_followers(mx.peer)[1])
+    mx.follow(wiring.peer_followers(mx.peer, mx.close)[1])
 
     assert admitted(mx) == [EVENT, made_id("indicator", 2)]
     assert [number for number, _ in refused(mx)] == [2]

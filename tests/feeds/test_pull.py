@@ -1,15 +1,24 @@
-"""SYNC: what the peer released is mirrored, entry for entry, or not at all."""
+"""SYNC: what the peer released is mirrored, sealed, entry for entry, or not at all."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cert.errors import PeerUnreachable
-from cert.store.engine import reading
-from feeds import pull, store
-from feeds.line import Line
+from cert.store.engine import reading, writing
+from feeds import ledger, pull, store, wire
+from feeds.ledger import IN
+from feeds.line import PAGE, Line
 from tests.cast import Node, indicator, made_id
-from tests.feeds.scripted import Answer, Script, date, envelope
+from tests.feeds.scripted import Answer, Giver, Script, date
+
+
+@pytest.fixture
+def mx(mx: Node, us: Script) -> Node:
+    """The node of the cast, which knows the peer's root key."""
+    us.giver.known_to(mx)
+    return mx
 
 
 def sync(mx: Node, line: Line) -> bool:
@@ -26,118 +35,196 @@ def mirrored(mx: Node) -> list[Any]:
     return [entry.obj() for entry in mx.everything(mx.peer.inbound)]
 
 
-def until(mx: Node) -> str:
+def told(mx: Node) -> list[Any]:
+    """What was mirrored beside checkpoints and keys."""
+    return [obj for obj in mirrored(mx) if not wire.kind(obj)]
+
+
+def stands(mx: Node) -> tuple[int, str]:
+    """The last sealed entry of the mirror, and when it was added there."""
     with reading(mx.db) as c:
-        return store.mirrored_until(c, "us")
+        return ledger.last_seal(c, mx.peer.inbound, b"").number, store.mirrored_until(c, "us")
+
+
+def frozen(mx: Node) -> str:
+    with reading(mx.db) as c:
+        found = ledger.frozen(c, "us", IN)
+    return found.code if found else ""
+
+
+def asked(us: Script) -> list[int]:
+    return [int(query["x_puente_after"]) for query in us.polls()]
 
 
 def test_it_mirrors_all_pages_and_remembers_where_it_stands(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [envelope([indicator(1), indicator(2)], 1, next="a"), envelope([indicator(3)], 3)]
+    us.giver.page_size = 2
+    us.giver.give(indicator(1), indicator(2), indicator(3))
 
     assert sync(mx, line)
-    assert mirrored(mx) == [indicator(1), indicator(2), indicator(3)]
-    assert until(mx) == date(3)
+    assert mirrored(mx) == us.giver.log
+    assert stands(mx) == (5, date(5))
 
     assert not sync(mx, line)
-    assert us.polls()[-1]["added_after"] == date(3)
+    assert asked(us)[-1] == 5
 
 
-def test_it_goes_on_with_the_same_question_and_the_server_s_next(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [
-        envelope([indicator(1)], 1, next="a"),
-        envelope([indicator(2)], 2, next="b"),
-        envelope([indicator(3)], 3),
-    ]
+def test_it_keeps_the_seal_of_every_entry(mx: Node, us: Script, line: Line) -> None:
+    us.giver.give(indicator(1), indicator(2))
+    sync(mx, line)
+
+    with reading(mx.db) as c:
+        kept = [ledger.seal_of(c, mx.peer.inbound, number) for number in range(1, 5)]
+    assert kept == us.giver.seals
+
+
+def test_it_asks_by_number_with_the_same_limit_each_time(mx: Node, us: Script, line: Line) -> None:
+    """TX-206, TX-220."""
+    us.giver.page_size = 2
+    us.giver.give(indicator(1), indicator(2), indicator(3))
 
     sync(mx, line)
 
-    assert [(q.get("added_after"), q.get("next")) for q in us.polls()] == [(None, None), (None, "a"), (None, "b")]
+    assert asked(us) == [0, 2, 4]
+    assert {(q["limit"], q["match[version]"], q.get("next")) for q in us.polls()} == {(str(PAGE), "all", None)}
 
 
 def test_it_takes_nothing_after_a_gap_and_keeps_what_came_before_it(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [envelope([indicator(1)], 1, next="a"), envelope([indicator(3)], 3)]
+    us.giver.page_size = 2
+    us.giver.give(indicator(1), indicator(2), indicator(3))
+    us.pages = [us.giver.page(0), us.giver.page(3)]
 
-    assert "goes on at 3, but the next entry we lack is 2" in unreachable(mx, line)
-    assert mirrored(mx) == [indicator(1)]
-    assert until(mx) == date(1)
+    assert "goes on at entry 4, but the next one we lack is 3" in unreachable(mx, line)
+    assert mirrored(mx) == us.giver.log[:2]
+    assert (stands(mx), frozen(mx)) == ((2, date(2)), "gap")
 
 
 def test_it_takes_no_log_that_does_not_begin_at_its_beginning(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [envelope([indicator(5)], 5)]
+    us.giver.give(indicator(1))
+    us.pages = [us.giver.page(1)]
 
     assert unreachable(mx, line)
-    assert mirrored(mx) == []
+    assert (mirrored(mx), frozen(mx)) == ([], "gap")
+
+
+def test_it_asks_for_nothing_while_it_is_frozen_and_goes_on_when_people_say_so(
+    mx: Node, us: Script, line: Line
+) -> None:
+    us.giver.give(indicator(1))
+    us.pages = [us.giver.page(1)]
+    unreachable(mx, line)
+
+    assert "nothing is taken from him since" in unreachable(mx, line)
+    assert len(us.polls()) == 1
+
+    with writing(mx.db) as c:
+        assert ledger.settle(c, "us", IN, mx.clock())
+    assert sync(mx, line)
+    assert told(mx) == [indicator(1)]
 
 
 def test_it_ends_when_a_server_repeats_the_same_page_for_ever(mx: Node, us: Script, line: Line) -> None:
     """N4."""
-    us.pages = [envelope([indicator(1)], 1, next="a") for _ in range(50)]
+    us.giver.page_size = 2
+    us.giver.give(indicator(1), indicator(2))
+    us.pages = [us.giver.page(0) for _ in range(50)]
 
     assert unreachable(mx, line)
-    assert mirrored(mx) == [indicator(1)]
+    assert mirrored(mx) == us.giver.log[:2]
     assert len(us.polls()) == 2
 
 
 def test_it_ends_when_a_server_has_more_but_nothing_to_give(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [envelope([], 1, more=True, next="a") for _ in range(50)]
+    us.pages = [us.giver.page(0, more=True, next="a") for _ in range(50)]
 
     assert not sync(mx, line)
     assert len(us.polls()) == 1
 
 
-def test_it_asks_again_by_date_when_more_comes_without_next(mx: Node, us: Script, line: Line) -> None:
+def test_it_asks_again_when_more_comes_without_next_or_more_is_not_said(mx: Node, us: Script, line: Line) -> None:
     """N5, OpenCTI#6734: nothing is lost, whatever the flag says."""
-    us.pages = [envelope([indicator(1)], 1, more=True), envelope([indicator(2)], 2)]
+    us.giver.page_size = 1
+    us.giver.give(indicator(1), indicator(2))
+    us.pages = [us.giver.page(0, next=""), us.giver.page(1, more=False)]
 
     assert sync(mx, line)
     assert sync(mx, line)
-    assert mirrored(mx) == [indicator(1), indicator(2)]
+    assert mirrored(mx) == us.giver.log
 
 
-def test_it_mirrors_a_log_rolled_back_by_its_owner_not_over_ours(mx: Node, us: Script, line: Line) -> None:
-    """F20: the peer restored an old backup; his log now goes on with other entries under numbers we have."""
-    us.pages = [envelope([indicator(1), indicator(2)], 1)]
+def test_it_waits_for_a_peer_that_was_restored_from_an_older_copy(mx: Node, us: Script, line: Line) -> None:
+    """F20: his log has become shorter. He takes back from us what he lost, so nobody needs to act."""
+    us.giver.give(indicator(1))
+    older = us.giver.page(0)
+    us.giver.give(indicator(2))
     sync(mx, line)
-    us.pages = [envelope([indicator(9)], 2)]
+    us.pages = [Answer(b"{}", headers=older.headers)]
 
-    assert "goes on at 2" in unreachable(mx, line)
-    assert mirrored(mx) == [indicator(1), indicator(2)]
+    assert "restored from an older copy" in unreachable(mx, line)
+    assert (told(mx), frozen(mx)) == ([indicator(1), indicator(2)], "")
+
+    assert not sync(mx, line)  # he has caught up
+
+
+def _goes_on_otherwise(giver: Giver) -> None:
+    del giver.log[3:], giver.seals[3:]
+    giver.give(indicator(9), indicator(8))
+
+
+def _says_otherwise(giver: Giver) -> None:
+    del giver.log[3:], giver.seals[3:]
+    giver.give(indicator(9))
+
+
+@pytest.mark.parametrize("fork", [_goes_on_otherwise, _says_otherwise], ids=["F20 longer", "F20 as long"])
+def test_it_mirrors_a_log_rolled_back_by_its_owner_not_over_ours(
+    mx: Node, us: Script, line: Line, fork: Callable[[Giver], None]
+) -> None:
+    """F20: restored from an old copy and used on, his log has other entries under numbers that we have."""
+    us.giver.give(indicator(1))
+    us.giver.give(indicator(2))
+    sync(mx, line)
+    held = mirrored(mx)
+    fork(us.giver)
+
+    assert unreachable(mx, line)
+    assert frozen(mx) in {"fork", "chain"}
+    assert mirrored(mx) == held
 
 
 @pytest.mark.parametrize("odd", ["no object", 5, None, [], {}, {"type": "indicator"}, {"type": 5, "id": []}])
 def test_it_mirrors_what_is_no_object_too(mx: Node, us: Script, line: Line, odd: Any) -> None:
     """Judging is for admission; the mirror has the same entries under the same numbers."""
-    us.pages = [envelope([indicator(1), odd, indicator(2)], 1)]
+    us.giver.give(indicator(1), odd, indicator(2))
 
     assert sync(mx, line)
-    assert mirrored(mx) == [indicator(1), odd, indicator(2)]
+    assert told(mx) == [indicator(1), odd, indicator(2)]
 
 
 def test_it_mirrors_what_the_peer_said_twice_twice(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [envelope([indicator(1), indicator(1), indicator(1, name="otro")], 1)]
+    us.giver.give(indicator(1), indicator(1), indicator(1, name="otro"))
     sync(mx, line)
 
-    assert mirrored(mx) == [indicator(1), indicator(1), indicator(1, name="otro")]
+    assert told(mx) == [indicator(1), indicator(1), indicator(1, name="otro")]
 
 
 @pytest.mark.parametrize("page", range(3))
 def test_it_loses_and_doubles_nothing_wherever_the_line_breaks(mx: Node, us: Script, line: Line, page: int) -> None:
     """N5: whichever page is cut, the next turn goes on where the last whole one ended."""
-    whole = [envelope([indicator(n)], n, next=str(n) if n < 3 else "") for n in (1, 2, 3)]
-    cut = Answer(whole[page].body[:30], headers=whole[page].headers, length=len(whole[page].body))
-    us.pages = [*whole[:page], cut]
+    us.giver.page_size = 2
+    us.giver.give(indicator(1), indicator(2), indicator(3))
+    whole = [us.giver.page(n) for n in (0, 2, 4)]
+    us.pages = [*whole[:page], Answer(whole[page].body[:30], headers=whole[page].headers, length=999)]
 
     assert unreachable(mx, line)
-    us.pages = [*whole[page:]]
     assert sync(mx, line)
 
-    assert mirrored(mx) == [indicator(1), indicator(2), indicator(3)]
+    assert mirrored(mx) == us.giver.log
 
 
 def test_it_holds_everything_under_the_peer_s_own_name(mx: Node, us: Script, line: Line) -> None:
-    us.pages = [envelope([indicator(1)], 1)]
+    us.giver.give(indicator(1))
     sync(mx, line)
 
-    (entry,) = mx.everything(mx.peer.inbound)
-    assert (entry.origin, entry.id) == (mx.peer.org, made_id("indicator", 1))
+    assert {entry.origin for entry in mx.everything(mx.peer.inbound)} == {mx.peer.org}
+    assert made_id("indicator", 1) in [entry.id for entry in mx.everything(mx.peer.inbound)]
     assert mx.newest(made_id("indicator", 1)) == []

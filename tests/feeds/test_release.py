@@ -88,7 +88,7 @@ def test_it_sends_exactly_what_was_seen(mx: Node) -> None:
 
     assert sent(mx) == {e.id for e in seen.sent}
     assert MX.identity in sent(mx)
-    assert [e.body for e in mx.everything("to:us")] == [e.body for e in seen.sent]
+    assert mx.sent() == [e.obj() for e in seen.sent]
 
 
 def test_it_sends_nothing_without_an_act(mx: Node) -> None:
@@ -338,7 +338,7 @@ def test_it_never_sends_an_act_that_an_act_names(mx: Node) -> None:
         log.append_acts(c, RECORD, release.ACT, acts, mx.clock())
     mx.cross()
 
-    assert [entry.kind for entry in mx.everything("to:us")] == ["object"]
+    assert [obj["type"] for obj in mx.sent()] == ["incident"]
 
 
 def test_it_takes_one_act_at_a_time(mx: Node) -> None:

@@ -8,11 +8,13 @@ import requests
 
 from cert import door
 from cert.store import log
-from cert.store.engine import writing
+from cert.store.engine import Connection, reading, writing
+from feeds import ledger, seal
 from tests.feeds.taxii.conftest import Start
 from tests.feeds.taxii.house import KEY
 from tests.feeds.taxii.node import BENCH, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator
 
+SALT = bytes(seal.SALT_BYTES)
 FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
 
 
@@ -135,20 +137,54 @@ def release(node: Node, *objects: dict[str, Any]) -> None:
     with writing(node.db) as c:
         checked = [door.check(obj, START) for obj in objects]
         log.append(c, "to:us", [log.statement(one, 1) for one in checked], START)
+        seal_all(c, "to:us")
+
+
+def seal_all(c: Connection, name: str) -> None:
+    """Seal what an append has added, as the border process does."""
+    last = ledger.last_seal(c, name, seal.NOTHING)
+    entries = log.after(c, name, last.number, 1_000)
+    ledger.add_seals(c, name, seal.chained(last, [(SALT, entry.body) for entry in entries]))
+
+
+def test_it_goes_on_from_a_number_on_a_border_log_only(node: Node) -> None:
+    release(node, indicator(1), indicator(2), indicator(3))
+
+    found = node.ask(f"/puente/collections/{TO_US}/objects/?x_puente_after=2", "us").json()
+
+    assert [mark[0] for mark in found["x_puente_entries"]] == [3]
+    assert node.ask(f"/puente/collections/{TO_US}/objects/?x_puente_after=-1", "us").status_code == 400
+
+
+def test_it_keeps_back_what_no_checkpoint_has_closed(node: Node) -> None:
+    release(node, indicator(1))
+    with writing(node.db) as c:
+        log.append(c, "to:us", [log.statement(door.check(indicator(2), START), 1)], START)
+
+    found = node.ask(f"/puente/collections/{TO_US}/objects/", "us")
+
+    assert [obj["id"] for obj in found.json()["objects"]] == [indicator(1)["id"]]
+    assert found.headers["X-Puente-Head"].startswith("1 ")
 
 
 def test_it_numbers_the_entries_of_a_border_log(node: Node) -> None:
     release(node, indicator(1), indicator(2))
     with writing(node.db) as c:
         log.append_acts(c, "to:us", "note-to-self", [{"secret": "act"}], START)
+        seal_all(c, "to:us")
     release(node, indicator(1, START + 1_000), indicator(3))
     path = f"/puente/collections/{TO_US}/objects/"
 
     whole = node.ask(f"{path}?match[version]=all", "us")
     newest = node.ask(path, "us").json()
 
-    assert whole.json()["x_puente_entries"] == [[1], [2], [4], [5]]
-    assert newest["x_puente_entries"] == [[2], [4], [5]]
+    salt = seal.salt_text(SALT)
+    assert whole.json()["x_puente_entries"] == [[1, salt], [2, salt], [4, salt], [5, salt]]
+    assert newest["x_puente_entries"] == [[2, salt], [4, salt], [5, salt]]
+    number, link = whole.headers["X-Puente-Head"].split()
+    with reading(node.db) as c:
+        assert (int(number), bytes.fromhex(link)) == (5, ledger.link_at(c, "to:us", seal.NOTHING, 5))
+    assert whole.headers["X-Puente-Last"] == whole.headers["X-Puente-Head"]
     assert [obj["id"] for obj in newest["objects"]] == [indicator(n)["id"] for n in (2, 1, 3)]
     assert b"secret" not in whole.content
     assert "x_puente_entries" not in node.ask(path.replace(TO_US, BENCH)).json()

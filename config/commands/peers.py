@@ -1,0 +1,224 @@
+"""Commands about how the exchange with the peers goes, and what an operator can do about it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cert import acts
+from cert.errors import Refused
+from cert.follow import now_us
+from cert.stix import Micros, format_timestamp
+from cert.store import aside, log
+from cert.store.engine import reading, writing
+from config import node, wiring
+from config.commands.add import peer
+from config.commands.shared import ATTENTION, JSON, changing, database_of, say, settings_of
+from feeds import admit, health, ledger, receipts, store
+from feeds.health import BROKEN, FROZEN, Direction, PeerHealth
+
+WAY = click.option(
+    "--direction", type=click.Choice([ledger.IN, ledger.OUT]), help="Only what comes in, or only what goes out."
+)
+SAID = {"out": "to", "in": "from"}
+
+
+@click.command()
+@JSON
+@click.pass_obj
+def peers(path: Path, as_json: bool) -> None:
+    """Say how the exchange with every peer goes (exit code 3 if a direction is broken or frozen)."""
+    with reading(database_of(path)) as c:
+        found = health.look(c, now_us())
+    say(as_json, [_data(one) for one in found], "\n".join(line for one in found for line in _lines(one)))
+    if any(way.state in {BROKEN, FROZEN} for one in found for way in (one.out, one.into)):
+        sys.exit(ATTENTION)
+
+
+def _data(one: PeerHealth) -> dict[str, Any]:
+    contact = one.contact
+    return {
+        "peer": one.peer.name,
+        "sealed": one.peer.seals,
+        "held": one.held,
+        "quarantine": one.quarantine,
+        "last_contact": _time(contact.at if contact else None),
+        "clock_skew_ms": contact.skew_ms if contact else None,
+        "certificate_until": _time(contact.certificate_until if contact else None),
+        "out": _way(one.out),
+        "in": _way(one.into),
+    }
+
+
+def _way(way: Direction) -> dict[str, Any]:
+    return {
+        "state": way.state,
+        "waiting": way.waiting,
+        "lag_s": round(way.lag / 1_000_000, 1),
+        "entries": way.total,
+        "last": _time(way.last),
+        "refused": way.refused,
+        "trouble": way.trouble,
+        "trouble_since": _time(way.trouble_since),
+        "frozen": {"code": way.evidence.code, "sentence": way.evidence.sentence} if way.evidence else None,
+        "paused_by": way.pause.by if way.pause else None,
+    }
+
+
+def _lines(one: PeerHealth) -> Iterator[str]:
+    seal = "sealed" if one.peer.seals else "unsealed"
+    yield f"{one.peer.name}: {seal}; {one.held} held, {one.quarantine} in quarantine"
+    for way in (one.out, one.into):
+        waits = f", {way.waiting} wait for {way.lag / 1_000_000:.0f} s" if way.waiting else ""
+        yield f"  {SAID[way.way]} {one.peer.name}: {way.state}; {way.total} entries{waits}; {way.refused} refused"
+        if way.evidence or way.trouble:
+            yield f"    {way.evidence.sentence if way.evidence else way.trouble}"
+
+
+def _time(at: Micros | None) -> str | None:
+    return None if at is None else format_timestamp(at)
+
+
+@click.command()
+@click.argument("nation")
+@JSON
+@click.pass_obj
+def reconcile(path: Path, nation: str, as_json: bool) -> None:
+    """Compare both logs with the peer's copies, link by link, and name the first entry that differs (exit code 3)."""
+    from feeds.reconcile import reconcile as compare  # it brings the client along, which other commands do not need
+
+    settings = settings_of(path)
+    db = node.database(settings)
+    with reading(db) as c:
+        there = store.peer(c, nation)
+    with ExitStack() as opened:
+        mirror, released = (
+            opened.enter_context(wiring.line_to(settings, db, there, f"{way}-{settings.nation}"))
+            for way in ("from", "to")
+        )
+        found = compare(db, there, mirror, released)
+    data = [
+        {"log": one.log, "ours": one.ours.number, "theirs": one.theirs.number, "differs_at": one.differs_at}
+        for one in found
+    ]
+    lines = [
+        f"{one.log}: ours has {one.ours.number} entries, the peer's copy {one.theirs.number}; "
+        + ("equal as far as both go." if one.differs_at is None else f"they differ from entry {one.differs_at} on.")
+        for one in found
+    ]
+    say(as_json, data, "\n".join(lines))
+    if any(one.differs_at is not None for one in found):
+        sys.exit(ATTENTION)
+
+
+@peer.command("root")
+@click.argument("nation")
+@click.argument("fingerprint")
+@click.pass_obj
+def peer_root(path: Path, nation: str, fingerprint: str) -> None:
+    """Note the FINGERPRINT of a peer's root key, told in person; from then on his seal is checked."""
+    with changing(path) as c:
+        node.demand_root(fingerprint)
+        store.set_root(c, store.peer(c, nation).name, fingerprint)
+        acts.add(c, "peer-root", "operator", now_us(), peer=nation, root=fingerprint)
+    click.echo(f"Noted. Start `puente border` again: it checks the seal of {nation} from the first entry on.")
+
+
+@peer.command("resume")
+@click.argument("nation")
+@click.pass_obj
+def peer_resume(path: Path, nation: str) -> None:
+    """Let the exchange with NATION go on: after a pause, or after a fault of the chain was talked about.
+
+    The evidence of a fault stays.
+    """
+    with changing(path) as c:
+        name, now = store.peer(c, nation).name, now_us()
+        frozen = [way for way in (ledger.IN, ledger.OUT) if ledger.settle(c, name, way, now)]
+        rested = [way for way in (ledger.IN, ledger.OUT) if ledger.unpause(c, name, way)]
+        going = sorted({*frozen, *rested})
+        if not going:
+            raise Refused("not-frozen", f"Nothing rests or is frozen between us and {nation}.")
+        acts.add(c, "peer-resume", "operator", now, peer=nation, directions=going)
+    click.echo(f"The exchange with {nation} goes on. If the fault is still there, it stops again and says so.")
+
+
+@peer.command("pause")
+@click.argument("nation")
+@WAY
+@click.option("--by", default="operator", show_default=True, help="Who says so.")
+@click.pass_obj
+def peer_pause(path: Path, nation: str, direction: str | None, by: str) -> None:
+    """Let the exchange with NATION rest until `puente peer resume`. Nothing is lost meanwhile."""
+    with changing(path) as c:
+        name, now = store.peer(c, nation).name, now_us()
+        for way in _ways(direction):
+            ledger.pause(c, name, way, by, now)
+        acts.add(c, "peer-pause", by, now, peer=name, directions=list(_ways(direction)))
+    click.echo(f"The exchange with {nation} rests. `puente peer resume {nation}` lets it go on.")
+
+
+def _ways(direction: str | None) -> tuple[str, ...]:
+    return (direction,) if direction else (ledger.IN, ledger.OUT)
+
+
+@peer.command("test")
+@click.argument("nation")
+@click.pass_obj
+def peer_test(path: Path, nation: str) -> None:
+    """Ask the server of NATION now, as the border process does, and say what it answers. Nothing is changed."""
+    settings = settings_of(path)
+    db = node.database(settings)
+    with reading(db) as c:
+        there = store.peer(c, nation)
+        mirrored = log.head(c, there.inbound)
+    with wiring.line_to(settings, db, there, f"to-{settings.nation}") as line:
+        head = line.page(mirrored, 1).head.number if there.seals else None
+    lacking = "" if head is None else f" Its log ends at entry {head}; we have {mirrored}."
+    click.echo(f"{nation} answers, and lets us in.{lacking}")
+
+
+@peer.command("pull-again")
+@click.argument("nation")
+@click.option("--from", "first", type=click.IntRange(1), default=1, show_default=True, help="The first entry.")
+@click.pass_obj
+def peer_pull_again(path: Path, nation: str, first: int) -> None:
+    """Fetch what NATION gave us again from an entry on, and compare it with what we hold; then admit it again."""
+    with changing(path) as c:
+        there = store.peer(c, nation)
+        if not there.seals:
+            raise Refused("unsealed", f"{nation} numbers nothing, so there is no number to begin at.")
+        count = ledger.unseal(c, there.inbound, first)
+        for cursor in (there.closed, receipts.follower_name(there)):
+            if (before := log.cursor(c, cursor)) >= first:
+                log.move_cursor(c, cursor, before, first - 1)
+        acts.add(c, "peer-pull-again", "operator", now_us(), peer=nation, first=first)
+    click.echo(f"{count} entries are fetched and checked again. `puente peers` says how far it is.")
+
+
+@peer.command("quarantine")
+@click.argument("nation")
+@click.option("--retry", "number", type=int, help="The number of an entry to try once more.")
+@JSON
+@click.pass_obj
+def peer_quarantine(path: Path, nation: str, number: int | None, as_json: bool) -> None:
+    """List what NATION gave us and we refused, with the reason; or try an entry once more."""
+    db = database_of(path)
+    if number is not None:
+        with writing(db) as c:
+            admit.retry(c, store.peer(c, nation), number, now_us())
+            acts.add(c, "quarantine-retry", "operator", now_us(), peer=nation, number=number)
+        click.echo(f"Entry {number} is accepted, and {nation} is told.")
+        return
+    with reading(db) as c:
+        found = aside.all_aside(c, 1_000, receipts.follower_name(store.peer(c, nation)))
+    data = [asdict(one) for one in found]
+    lines = [f"{one.number:>8}  {one.code:<16} {one.stix_id or '(no id)'}  {one.sentence}" for one in found]
+    say(as_json, data, "\n".join([*lines, f"{len(found)} entries are in quarantine."]))
+
+
+COMMANDS = (peers, reconcile)

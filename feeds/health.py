@@ -1,0 +1,137 @@
+"""How the exchange goes: for each peer and direction what flows, what waits, and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cert.stix import Micros
+from cert.store import aside, log
+from cert.store.engine import Connection
+from cert.store.log import RECORD
+from feeds import ledger, receipts, release, store, wire
+from feeds.ledger import GAVE, GOT, IN, OUT, Contact, Evidence, Pause
+from feeds.store import Peer
+
+FLOWS, WAITS, BROKEN, FROZEN, PAUSED = "flows", "waits", "broken", "frozen", "paused"
+"""The states of a direction, from good to bad; a pause is neither."""
+LATE: Micros = 15_000_000
+"""After this long, what waits is late."""
+LOOKED_AT = 1_000  # entries at most, to find the first that waits
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction of an exchange.
+
+    `waiting` counts entries that the receiver has not acknowledged (out), or that we know of and have not admitted
+    (in); `lag` is for how long the oldest of them has waited, in microseconds. `refused` were given and not taken.
+    `trouble` is what the border process last said was wrong, "" if nothing is.
+    """
+
+    way: str
+    state: str
+    waiting: int
+    lag: Micros
+    total: int
+    last: Micros | None
+    refused: int
+    trouble: str
+    trouble_since: Micros | None
+    evidence: Evidence | None
+    pause: Pause | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHealth:
+    """How it goes with one peer. `held` waits for a rule of ours, `quarantine` are entries of his that we refused."""
+
+    peer: Peer
+    out: Direction
+    into: Direction
+    contact: Contact | None
+    held: int
+    quarantine: int
+
+
+def look(c: Connection, now: Micros) -> list[PeerHealth]:
+    """How it goes with every peer, by name."""
+    parts = {part.name: part for part in aside.all_health(c)}
+    counted = aside.count_aside(c)
+    held = store.count_held_by_peer(c)
+    return [
+        PeerHealth(
+            peer,
+            _direction(c, peer, OUT, _out(c, peer), parts, now),
+            _direction(c, peer, IN, _into(c, peer), parts, now),
+            ledger.contact(c, peer.name),
+            held.get(peer.name, 0),
+            counted.get(receipts.follower_name(peer), 0),
+        )
+        for peer in store.all_peers(c)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """What is counted of a direction, as `Direction` has it; `oldest` is since when the oldest entry waits."""
+
+    waiting: int
+    oldest: Micros | None
+    total: int
+    last: Micros | None
+    refused: int
+
+
+def _out(c: Connection, peer: Peer) -> _Count:
+    waiting, since = _owed(c, peer.outbound, ledger.receipted(c, peer.name, GOT)) if peer.seals else (0, None)
+    times = [at for at in (_oldest_act(c, peer), since) if at is not None]
+    refused = ledger.count_excepted(c, peer.name, GOT).get(receipts.REFUSED, 0)
+    last = ledger.last_receipt(c, peer.name, GOT)
+    return _Count(waiting, min(times, default=None), log.head(c, peer.outbound), last, refused)
+
+
+def _into(c: Connection, peer: Peer) -> _Count:
+    contact, admitted = ledger.contact(c, peer.name), log.cursor(c, receipts.follower_name(peer))
+    known = max(log.head(c, peer.inbound), contact.head if contact and peer.seals else 0)
+    fresh = log.after(c, peer.inbound, admitted, 1)
+    oldest = fresh[0].date_added if fresh else contact.at if contact and known > admitted else None
+    refused = ledger.count_excepted(c, peer.name, GAVE).get(receipts.REFUSED, 0)
+    return _Count(known - admitted, oldest, admitted, contact.at if contact else None, refused)
+
+
+_PARTS = {OUT: ("release",), IN: ("pull", "admit")}
+
+
+def _direction(
+    c: Connection, peer: Peer, way: str, counted: _Count, parts: Mapping[str, aside.Health], now: Micros
+) -> Direction:
+    told = [parts.get(f"{part}:{peer.name}") for part in _PARTS[way]]
+    trouble = next((part for part in told if part is not None and not part.ok), None)
+    evidence, pause = ledger.frozen(c, peer.name, way), ledger.paused(c, peer.name, way)
+    lag = max(0, now - counted.oldest) if counted.oldest is not None else 0
+    bad = (PAUSED, pause), (FROZEN, evidence), (BROKEN, trouble), (WAITS, lag > LATE)
+    return Direction(
+        way=way,
+        state=next((state for state, is_so in bad if is_so), FLOWS),
+        waiting=counted.waiting,
+        lag=lag,
+        total=counted.total,
+        last=counted.last,
+        refused=counted.refused,
+        trouble=trouble.sentence if trouble else "",
+        trouble_since=trouble.since if trouble else None,
+        evidence=evidence,
+        pause=pause,
+    )
+
+
+def _oldest_act(c: Connection, peer: Peer) -> Micros | None:
+    """When the oldest release that waits was decided; what was only filed at home is nobody's business here."""
+    new = log.after(c, RECORD, log.cursor(c, f"release:{peer.name}"), LOOKED_AT)
+    return next((entry.date_added for entry in new if entry.kind == release.ACT), None)
+
+
+def _owed(c: Connection, log_name: str, seen: int) -> tuple[int, Micros | None]:
+    """How many entries after the last receipt one is owed for, and when the first of them was sent."""
+    entries = log.after(c, log_name, seen, LOOKED_AT)
+    first = next((entry for entry in entries if not wire.kind(entry.obj())), None)
+    return (log.head(c, log_name) - first.number + 1, first.date_added) if first else (0, None)

@@ -1,0 +1,134 @@
+"""Two nations in one process: both nodes as they are made, their real TAXII servers, and border processes that a test
+turns by hand. So a test sees every step, and nothing waits."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import make_server
+
+from cert import door
+from cert.follow import Task, now_us
+from cert.store import log, people
+from cert.store.engine import Engine, reading, writing
+from cert.store.log import RECORD, Entry
+from config import node, pair, wiring
+from config.settings import Settings
+from feeds import ledger, release, store
+from feeds.store import Peer
+from tests.nations import free_ports
+
+TURNS = 200  # more than any exchange takes that comes to an end
+
+
+@dataclass
+class Nation:
+    """One of the two: its settings, its database, and the tasks of its border process by name."""
+
+    settings: Settings
+    db: Engine
+    tasks: dict[str, Task] = field(default_factory=dict)
+    opened: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        """Start the border process, as far as it is one."""
+        _, tasks = self.opened.enter_context(wiring.border_tasks(self.settings))
+        self.tasks = {task.name.partition(":")[0]: task for task in tasks}
+
+    def restart(self) -> None:
+        """Stop it and start it again."""
+        self.opened.close()
+        self.start()
+
+    @property
+    def peer(self) -> Peer:
+        with reading(self.db) as c:
+            return store.all_peers(c)[0]
+
+    def entries(self, name: str = RECORD) -> list[Entry]:
+        with reading(self.db) as c:
+            return log.after(c, name, 0, 100_000)
+
+    def seals(self, name: str) -> list[tuple[int, bytes]]:
+        """Number and link of every entry of a border log."""
+        with reading(self.db) as c:
+            found = [ledger.seal_of(c, name, entry.number) for entry in log.after(c, name, 0, 100_000)]
+        return [(one.number, one.link) for one in found if one]
+
+    def give(self, *objects: dict[str, Any]) -> None:
+        """Put objects into the record as the CERT's own statements, and release them to the peer."""
+        with writing(self.db) as c:
+            ours = people.our_cert(c)
+            said = [log.statement(door.check(obj, now_us()), ours.n) for obj in objects]
+            numbers = [verdict.number for verdict in log.append(c, RECORD, said, now_us())]
+            release.append_act(c, "ana", self.peer, log.entries_numbered(c, RECORD, numbers), now_us())
+
+    def receipt_for(self, number: int) -> str:
+        """What the peer's receipts say of an entry of what we gave: the outcome, or "" while there is none."""
+        with reading(self.db) as c:
+            found = ledger.receipt_for(c, self.peer.name, ledger.GOT, number)
+        return "" if found is None else found[1].outcome if found[1] else "accepted"
+
+    def frozen(self, direction: str = ledger.IN) -> str:
+        """Why a direction is frozen, "" if it is not."""
+        with reading(self.db) as c:
+            found = ledger.frozen(c, self.peer.name, direction)
+        return found.code if found else ""
+
+
+@dataclass
+class Both:
+    """The two nations, in step or on the way there."""
+
+    mx: Nation
+    us: Nation
+
+    def settle(self) -> int:
+        """Turn everything until nobody has anything to do. Gives how many turns did something."""
+        done = 0
+        for _ in range(TURNS):
+            worked = [task.turn() for nation in (self.mx, self.us) for task in nation.tasks.values()]
+            if not any(worked):
+                return done
+            done += sum(worked)
+        raise AssertionError("the two nations talk for ever")
+
+
+def make(folder: Path) -> None:
+    """Make two nodes to copy."""
+    pair.make(folder, dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True)))
+
+
+@contextmanager
+def both(made: Path, folder: Path) -> Iterator[Both]:
+    """A copy of two nodes, with their TAXII servers up and their borders ready to be turned."""
+    shutil.copytree(made, folder)
+    for settings in folder.glob("*.toml"):
+        settings.write_text(settings.read_text("utf-8").replace(str(made), str(folder)), "utf-8")
+    with ExitStack() as started:
+        sides = pair.sides(folder)
+        nations = {code: Nation(side.settings, side.db) for code, side in sides.items()}
+        for nation in nations.values():
+            started.enter_context(node.disposing(nation.db))
+            started.enter_context(_serving(nation.settings))
+        for nation in nations.values():
+            nation.start()
+            started.callback(nation.opened.close)
+        yield Both(nations["mx"], nations["us"])
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[None]:
+    server = make_server(settings.taxii_host, settings.taxii_port, wiring.taxii_app(settings), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

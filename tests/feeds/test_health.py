@@ -1,0 +1,207 @@
+"""How the exchange goes, on a page and by command, and what an operator can do about it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cert import follow
+from cert.follow import Follower, now_us
+from cert.store import aside, log
+from cert.store.engine import reading, writing
+from config.cli import main
+from feeds import health, ledger, release
+from feeds.health import BROKEN, FLOWS, FROZEN, PAUSED, WAITS
+from tests.cast import indicator, made_id
+from tests.feeds import border
+from tests.feeds.border import Both, Nation
+
+MINUTE = 60_000_000
+
+
+def puente(nation: Nation, *words: str) -> Result:
+    path = nation.settings.data.parent / f"{nation.settings.nation}.toml"
+    return CliRunner().invoke(main, ["--settings", str(path), *words])
+
+
+def told(nation: Nation) -> dict[str, Any]:
+    done = puente(nation, "peers", "--json")
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found[0]
+
+
+def states(nation: Nation, later: int = 0) -> tuple[str, str]:
+    with reading(nation.db) as c:
+        (found,) = health.look(c, now_us() + later)
+    return found.out.state, found.into.state
+
+
+def test_it_flows_when_both_are_in_step(both: Both) -> None:
+    both.mx.give(indicator(1))
+    both.settle()
+
+    assert states(both.mx) == states(both.us) == (FLOWS, FLOWS)
+    found = told(both.mx)
+    assert (found["out"]["waiting"], found["in"]["waiting"], found["quarantine"]) == (0, 0, 0)
+    assert found["out"]["entries"] == len(both.mx.entries("to:us"))
+
+
+def test_what_was_released_and_not_receipted_waits_and_is_late_after_a_while(both: Both) -> None:
+    both.mx.give(indicator(1), indicator(2))
+    both.mx.tasks["release"].turn()
+
+    assert states(both.mx) == (FLOWS, FLOWS)
+    assert states(both.mx, MINUTE) == (WAITS, FLOWS)
+    assert told(both.mx)["out"]["waiting"] == 3  # and the checkpoint
+
+
+def test_what_is_decided_and_not_sent_waits_too(both: Both) -> None:
+    both.mx.give(indicator(1))
+
+    assert states(both.mx, MINUTE) == (WAITS, FLOWS)
+
+
+def test_what_is_only_filed_at_home_is_nobody_s_business(both: Both) -> None:
+    with writing(both.mx.db) as c:
+        log.append_acts(c, "record", "other", [{"who": "ana"}], now_us())
+
+    assert states(both.mx, MINUTE) == (FLOWS, FLOWS)
+
+
+def test_a_paused_direction_rests_and_loses_nothing(both: Both) -> None:
+    assert puente(both.mx, "peer", "pause", "us", "--direction", "out").exit_code == 0
+    both.mx.give(indicator(1))
+    both.settle()
+    assert states(both.mx)[0] == PAUSED
+    assert made_id("indicator", 1) not in [entry.id for entry in both.us.entries()]
+
+    assert puente(both.mx, "peer", "resume", "us").exit_code == 0
+    both.settle()
+    assert made_id("indicator", 1) in [entry.id for entry in both.us.entries()]
+    assert puente(both.mx, "peer", "resume", "us").exit_code == 1
+
+
+def test_a_frozen_direction_says_why_until_it_is_let_go_on(both: Both) -> None:
+    with writing(both.mx.db) as c:
+        ledger.freeze(c, "us", ledger.IN, "fork", "Entry 3 is another one.", b"{}", now_us())
+    both.us.give(indicator(1))
+    with pytest.raises(Exception, match="Entry 3 is another one"):
+        both.settle()
+
+    assert states(both.mx)[1] == FROZEN
+    done = puente(both.mx, "peers")
+    assert (done.exit_code, "Entry 3 is another one." in done.output) == (3, True)
+
+    puente(both.mx, "peer", "resume", "us")
+    both.settle()
+    assert states(both.mx)[1] == FLOWS
+    assert made_id("indicator", 1) in [entry.id for entry in both.mx.entries()]
+
+
+def test_a_fault_of_the_line_is_told(both: Both) -> None:
+    with writing(both.mx.db) as c:
+        aside.report(c, "pull:us", ok=False, sentence="Nothing answers there.", now=now_us())
+
+    assert states(both.mx)[1] == BROKEN
+    assert told(both.mx)["in"]["trouble"] == "Nothing answers there."
+
+
+# --- commands ----------------------------------------------------------------------------------------------------
+def test_it_reconciles_logs_that_are_equal(both: Both) -> None:
+    done = puente(both.mx, "reconcile", "us")
+
+    assert done.exit_code == 0, done.output
+    assert done.output.count("equal as far as both go") == 2
+
+
+@pytest.mark.parametrize("place", ["the first", "in the middle", "the last"])
+def test_it_names_the_first_entry_that_differs(both: Both, place: str) -> None:
+    head = len(both.us.entries("from:mx"))
+    number = {"the first": 1, "in the middle": head // 2, "the last": head}[place]
+    with writing(both.us.db) as c:
+        c.exec_driver_sql(
+            "UPDATE seals SET link = zeroblob(32) WHERE number >= ? "
+            "AND log = (SELECT n FROM logs WHERE name = 'from:mx')",
+            (number,),
+        )
+
+    done = puente(both.mx, "reconcile", "us", "--json")
+
+    assert done.exit_code == 3
+    assert [one["differs_at"] for one in json.loads(done.stdout)] == [number, None]
+
+
+def test_it_fetches_again_what_it_holds_and_nothing_is_double(both: Both) -> None:
+    before = both.mx.entries("from:us"), both.mx.seals("from:us"), len(both.mx.entries())
+
+    assert puente(both.mx, "peer", "pull-again", "us", "--from", "3").exit_code == 0
+    both.settle()
+
+    assert (both.mx.entries("from:us"), both.mx.seals("from:us"), len(both.mx.entries())) == before
+    assert states(both.mx) == states(both.us) == (FLOWS, FLOWS)
+
+
+def test_it_sees_that_its_own_mirror_was_changed(both: Both) -> None:
+    """F24: what is fetched again is compared byte by byte with what is held."""
+    with writing(both.mx.db) as c:
+        c.exec_driver_sql(
+            "UPDATE bodies SET body = CAST(replace(CAST(body AS TEXT), 'a', 'b') AS BLOB) WHERE n = (SELECT body "
+            "FROM entries WHERE log = (SELECT n FROM logs WHERE name = 'from:us') AND number = 5)"
+        )
+    puente(both.mx, "peer", "pull-again", "us")
+
+    with pytest.raises(Exception, match="Entry 5 of his log is another one"):
+        both.settle()
+    assert both.mx.frozen() == "fork"
+
+
+def test_a_new_key_seals_beside_the_old_one_and_the_old_one_can_be_retired(both: Both) -> None:
+    """F22."""
+    old = json.loads(puente(both.mx, "keys", "show", "--json").stdout)["keys"][0]["id"]
+    assert puente(both.mx, "keys", "rotate").exit_code == 0
+    both.mx.restart()
+    both.mx.give(indicator(1))
+    both.settle()
+    assert puente(both.mx, "keys", "retire", old[:12]).exit_code == 0
+    both.mx.restart()
+    both.mx.give(indicator(2))
+    both.settle()
+
+    assert both.us.frozen() == ""
+    assert {made_id("indicator", n) for n in (1, 2)} <= {entry.id for entry in both.us.entries()}
+    keys = json.loads(puente(both.mx, "keys", "show", "--json").stdout)["keys"]
+    assert [key["trusted"] for key in keys] == [False, True]
+
+
+def test_the_key_in_use_cannot_be_retired(both: Both) -> None:
+    (key,) = json.loads(puente(both.mx, "keys", "show", "--json").stdout)["keys"]
+
+    done = puente(both.mx, "keys", "retire", key["id"])
+
+    assert (done.exit_code, "in use" in done.output) == (1, True)
+
+
+def test_what_an_older_version_left_unsealed_is_sealed_and_read_on(two_nodes: Path, tmp_path: Path) -> None:
+    """Given two nodes that exchanged before there were seals, when both are brought up to date, nothing is lost."""
+    with border.both(two_nodes, tmp_path / "both") as both:
+        _exchange_as_before_there_were_seals(both.mx, both.us)
+        assert (both.mx.seals("to:us"), len(both.us.entries("from:mx"))) == ([], 5)
+
+        both.mx.give(indicator(1))
+        both.settle()
+
+        assert both.mx.seals("to:us") == both.us.seals("from:mx")
+        assert [e.body for e in both.mx.entries("to:us")] == [e.body for e in both.us.entries("from:mx")]
+        assert made_id("indicator", 1) in [entry.id for entry in both.us.entries()]
+        assert states(both.mx) == states(both.us) == (FLOWS, FLOWS)
+
+
+def _exchange_as_before_there_were_seals(giver: Nation, taker: Nation) -> None:
+    """Release without closing, and mirror the first five entries."""
+    sends = Follower("release:us", "record", inside=release.send(giver.peer, lambda *_: None), take=release.one_act)
+    while follow.turn(giver.db, sends, now_us):
+        pass
+    with writing(taker.db) as c:
+        log.mirror(c, "from:mx", [entry.body for entry in giver.entries("to:us")[:5]], now_us())
