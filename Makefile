@@ -46,7 +46,7 @@ lock: $(BIN)/python ## choose the versions of all dependencies anew; look at the
 	@$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 
 clean: ## remove the virtual environment, compiled catalogues, caches and the demo's nodes
-	@rm -rf .venv .demo .demo-servers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(CATALOGUES)
+	@rm -rf .venv .demo .demo-elastic .demo-servers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(CATALOGUES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

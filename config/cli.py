@@ -29,7 +29,8 @@ class Speaking(click.Group):
         except (Refused, PeerUnreachable) as fault:
             click.echo(f"puente: {fault}", err=True)
         except DatabaseError as fault:
-            click.echo(f"puente: the database says: {fault.orig}. Nothing was lost; mend that and try again.", err=True)
+            said = " ".join(str(fault.orig).split())
+            click.echo(f"puente: the database says: {said}. Nothing was lost; mend that and try again.", err=True)
         except OSError as fault:
             click.echo(f"puente: {fault.filename or 'the system'}: {fault.strerror}.", err=True)
         sys.exit(1)
@@ -134,14 +135,20 @@ def border(path: Path) -> None:
 
 @main.command()
 @click.option("--fresh", is_flag=True, help="Begin anew: what is there of an earlier demo is removed first.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".demo",
+    show_default=True,
+    help="Where the nodes are made, and found again.",
+)
 @click.option("--mx", multiple=True, type=Setting(), help="A setting of the Mexican node, when it is made.")
 @click.option("--us", multiple=True, type=Setting(), help="A setting of the United States node, likewise.")
-def demo(fresh: bool, mx: tuple[tuple[str, str], ...], us: tuple[tuple[str, str], ...]) -> None:
+def demo(fresh: bool, folder: Path, mx: tuple[tuple[str, str], ...], us: tuple[tuple[str, str], ...]) -> None:
     """Run two nations on this machine, seeded and talking, until Ctrl-C."""
-    from config.demo import FOLDER
     from config.demo import run as run_demo
 
-    run_demo(FOLDER.absolute(), fresh=fresh, told={"mx": dict(mx), "us": dict(us)})
+    run_demo(folder.absolute(), fresh=fresh, told={"mx": dict(mx), "us": dict(us)})
 
 
 def _run(settings: Settings, tasks: AbstractContextManager[tuple[Engine, list[Task]]]) -> None:

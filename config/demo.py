@@ -1,6 +1,6 @@
 """`puente demo`: two nations on loopback, each with its four processes, seeded, until Ctrl-C.
 
-What is made stays in `.demo/`, so a second start goes on where the first one stopped.
+What is made stays in its folder, so a second start goes on where the first one stopped.
 """
 
 import shutil
@@ -16,9 +16,6 @@ from config import pair, processes
 from config.cast import NATIONS
 from config.pair import NOTHING, Told
 from config.processes import Process
-
-FOLDER = Path(".demo")
-"""Where a demo is made, in the folder that one stands in."""
 
 
 def run(folder: Path, *, fresh: bool, told: Told = NOTHING) -> None:

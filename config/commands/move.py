@@ -49,7 +49,7 @@ def move(path: Path, to: str | None, password_file: Path | None, undo: bool, as_
     told = [f'database = "{after.database}"']
     told += [f'database_password_file = "{file}"'] if file else []
     tables = [{"table": one.table, "rows": one.rows, "digest": one.digest} for one in carried]
-    advice = "Both hold the same, row for row. Write into the settings, then start the node:"
+    advice = "Both hold the same, row for row. Write into the settings, above the first [peers…], then start the node:"
     say(as_json, {"settings": told, "tables": tables}, "\n".join([*lines, advice, *told]))
 
 

@@ -1,6 +1,7 @@
 """`make demo ENGINE=elastic`: the demo's two nations on a PostgreSQL and an Elasticsearch that are installed here.
 
-Both servers are started for it, keep their data in `.demo-servers`, and end with it.
+Both servers are started for it, keep their data in `.demo-servers`, and end with it. The nodes are in `.demo-elastic`,
+so that a demo on the embedded engines and this one leave each other alone.
 """
 
 import shutil
@@ -9,11 +10,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from config.demo import FOLDER
 from tests.servers import elastic, postgres
 from tests.servers.process import NotInstalled
 
-SERVERS = Path(".demo-servers")
+FOLDER, SERVERS = Path(".demo-elastic"), Path(".demo-servers")
 ELASTIC_PORT, POSTGRES_PORT = 8200, 8432
 FRESH = "--fresh"
 
@@ -39,7 +39,7 @@ def main() -> int:
                 nation, elasticsearch=cluster, database=f"postgresql://puente@127.0.0.1:{POSTGRES_PORT}/{nation}"
             )
             told += _told(nation, database_password_file=str(server.folder / "password"))
-        command = (sys.executable, "-m", "config", "demo", *told, *([FRESH] if fresh else []))
+        command = (sys.executable, "-m", "config", "demo", "--folder", str(FOLDER), *told, *([FRESH] if fresh else []))
         return _run(command)
 
 
