@@ -8,6 +8,7 @@ Readers wait two seconds at most, and after a vain wait ask nobody for a while: 
 writer waits a minute. Nothing but what `dsl` makes is ever sent.
 """
 
+import base64
 import logging
 import re
 import threading
@@ -24,6 +25,7 @@ from typing import Any
 
 import elasticsearch
 import orjson
+from elastic_transport import TlsError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError, TransportError, UnsupportedProductError
 
 from cert.errors import Missing
@@ -152,9 +154,16 @@ class ElasticShelf:
         """As the port says. The template makes sure that no other write ever makes an index of ours."""
         name = f"{self.alias}.{dsl.FORMAT}-{uuid.uuid4()}"
         with self.translated():
+            self._demand_free()
             self.writes.indices.put_index_template(name=self.alias, **dsl.template(self.alias))
             self.writes.indices.create(index=name, wait_for_active_shards="1")
         return name
+
+    def _demand_free(self) -> None:
+        """Raise `Missing` if an index has the name that is to be our alias: what we add could never go live."""
+        if self.alias in self.writes.indices.get(index=self.alias, features="aliases", ignore_unavailable=True):
+            why = f"an index has the name {self.alias}; remove it, or let the setting elasticsearch_alias give another"
+            raise self._wrong("elastic-alias", why)
 
     def open(self, generation: str) -> Index:
         """As the port says."""
@@ -225,11 +234,18 @@ class ElasticShelf:
         try:
             yield
         except NotFoundError as fault:
+            if "x-elastic-product" not in fault.meta.headers:
+                raise self._wrong("elastic-other", "what answers there is no Elasticsearch") from fault
             raise self._missing() from fault
         except UnsupportedProductError as fault:
             raise self._wrong("elastic-product", "it is no Elasticsearch that the official client speaks to") from fault
         except ApiError as fault:
             raise self._refusing(fault) from fault
+        except TlsError as fault:
+            raise self._wrong(
+                "elastic-tls",
+                f"TLS fails ({fault.message}); see that it speaks TLS there, and the setting elasticsearch_ca_file",
+            ) from fault
         except TransportError as fault:
             raise Missing(
                 "index-away",
@@ -431,7 +447,8 @@ def _client(cluster: Cluster, timeout_s: float, tries: int) -> Elasticsearch:
     if cluster.api_key:
         more["api_key"] = cluster.api_key
     elif cluster.user:
-        more["basic_auth"] = (cluster.user, cluster.password)
+        signed = f"{cluster.user}:{cluster.password}".encode()  # here: the client itself takes ASCII alone
+        more["basic_auth"] = base64.b64encode(signed).decode()
     if cluster.ca_file is not None:
         more["ca_certs"] = str(cluster.ca_file)
     return Elasticsearch(

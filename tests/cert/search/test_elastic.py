@@ -4,7 +4,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -226,6 +228,45 @@ def test_it_says_which_clusters_it_speaks_to(between: Proxy, far: ElasticShelf) 
     other = {"error": {"type": "media_type_header_exception", "reason": "invalid media type"}, "status": 400}
     with between.fault(proxy.answer(400, other)), pytest.raises(Missing, match=r"no Elasticsearch 8\.x or 9\.x"):
         far.demand_usable()
+
+
+def test_it_says_what_is_in_the_way(elastic_url: str, shelf: ElasticShelf) -> None:
+    """An index that has the name of our alias: nothing is made that could never go live, however often we try."""
+    _ask(elastic_url, "PUT", f"/{shelf.alias}", {})
+
+    with pytest.raises(Missing, match=f"an index has the name {shelf.alias}; remove it"):
+        shelf.add()
+
+    _ask(elastic_url, "DELETE", f"/{shelf.alias}", None)
+    assert shelf.sweep() == []
+
+
+def test_it_says_that_something_else_answers(shelf: ElasticShelf) -> None:
+    """Another server at that address, or one that does not speak TLS."""
+    with other_server() as url:
+        with pytest.raises(Missing, match="no Elasticsearch"):
+            ElasticShelf(replace(shelf.cluster, addresses=(url,))).generations()
+        with pytest.raises(Missing, match="TLS fails"):
+            ElasticShelf(replace(shelf.cluster, addresses=(url.replace("http", "https"),))).generations()
+
+
+@contextmanager
+def other_server() -> Iterator[str]:
+    """A web server that knows nothing of what it is asked."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.RequestHandlerClass.do_GET = lambda self: self.send_error(404)  # type: ignore[attr-defined]
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    serving.join()
+
+
+def test_it_signs_in_with_any_letters(shelf: ElasticShelf) -> None:
+    signed = ElasticShelf(replace(shelf.cluster, user="señal", password="contraseña"))
+
+    assert signed.generations() == (None, None)
 
 
 def test_it_speaks_to_9_too(elastic9_url: str) -> None:
