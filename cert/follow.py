@@ -141,14 +141,18 @@ def _lock_of(db: Engine, task: Task, stop: threading.Event) -> Lock | None:
     said = ""
     while not stop.is_set():
         try:
-            held = take_lock(db, task.name)
+            held, level = take_lock(db, task.name), logging.INFO
+            why = "another process works on it; this one stands by."
         except TRY_AGAIN as fault:
-            held, why = None, _sentence(fault)
-            if why != said:
-                LOG.warning("%s: could not ask for its lock. %s Asking on.", task.name, why)
-            said = why
+            held, level = None, logging.WARNING
+            why = f"could not ask for its lock. {_sentence(fault)} Asking on."
         if held is not None:
+            if said:
+                LOG.info("%s: has its lock, and works.", task.name)
             return held
+        if why != said:
+            LOG.log(level, "%s: %s", task.name, why)
+        said = why
         stop.wait(1)
     return None
 

@@ -304,7 +304,9 @@ def test_it_lets_a_second_worker_take_over_when_the_first_is_killed(db: Engine) 
         assert line(waiting) == b"works\n"
 
 
-def test_it_waits_for_the_lock_and_stops_when_told(db: Engine, elsewhere: "subprocess.Popen[bytes]") -> None:
+def test_it_waits_for_the_lock_and_stops_when_told(
+    db: Engine, elsewhere: "subprocess.Popen[bytes]", caplog: pytest.LogCaptureFixture
+) -> None:
     """A second worker beside the first does nothing, and ends as soon as it is asked to."""
     turned: list[int] = []
     stop = threading.Event()
@@ -315,7 +317,9 @@ def test_it_waits_for_the_lock_and_stops_when_told(db: Engine, elsewhere: "subpr
 
     task = Task("release:us", turn)
     worker = threading.Thread(target=follow.run, args=(db, [task], stop, Clock()))
+    caplog.set_level("INFO")
     worker.start()
+    until(lambda: "release:us: another process works on it; this one stands by." in caplog.text)
     stop.set()
     worker.join(30)
 
