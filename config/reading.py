@@ -67,8 +67,14 @@ def secret_in(path: Path) -> str:
         secret = path.read_text("utf-8").strip()
     except OSError as fault:
         raise Missing("secret-file", f"The secret file {path} cannot be read ({fault.strerror}).", path=path) from fault
+    except UnicodeDecodeError as fault:
+        raise Missing("secret-file", f"The secret file {path} is not in UTF-8. Write it anew.", path=path) from fault
     if not secret:
         raise Missing("secret-file", f"The secret file {path} is empty. Write the secret into it.", path=path)
+    if len(secret.splitlines()) > 1:
+        raise Missing(
+            "secret-file", f"The secret file {path} has several lines. Leave nothing but the secret in it.", path=path
+        )
     return secret
 
 
@@ -145,6 +151,8 @@ def _shown(value: Any) -> str:
 
 def _unknown(one: Said, of: type[Settings] | type[Peer]) -> str:
     name = one.where.removeprefix(PREFIX).lower().replace("__", ".").rpartition(".")[2]
+    if of is Peer and name in {field.name for field in fields(Settings)}:
+        return f"{one.where} is no setting ({name} is one of the node: write it above the first [peers.…])"
     near = difflib.get_close_matches(name, [field.name for field in fields(of)], n=1)
     return f"{one.where} is no setting" + (f" (did you mean {near[0]}?)" if near else "")
 
@@ -218,6 +226,8 @@ def _of_elasticsearch(settings: Settings) -> Iterator[str]:
     for address in settings.elasticsearch.split():
         if urlsplit(address).scheme == "http" and not _is_loopback(_host(address)):
             yield f"elasticsearch = {address!r}, but it must be an address with https://"
+    if settings.elasticsearch_ca_file and "http://" in settings.elasticsearch:
+        yield "elasticsearch_ca_file is for https://, but elasticsearch names an address with http://"
     if settings.elasticsearch_api_key_file and settings.elasticsearch_user:
         yield "elasticsearch_api_key_file and elasticsearch_user are both given, but one signs in"
     if bool(settings.elasticsearch_user) != bool(settings.elasticsearch_password_file):

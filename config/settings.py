@@ -19,6 +19,7 @@ def _one(allowed: str, default: str = "") -> dict[str, str]:
     return {"allowed": allowed, "default": default}
 
 
+_NODE = r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/@:,]+)(:[0-9]{1,4}|:[1-5][0-9]{4}|:6[0-4][0-9]{3}|:65[0-4][0-9]{2})?/?"
 _IN_FILE = "a file that holds the secret and nothing else"
 Text = Annotated[str, Meta(min_length=1, max_length=200, extra=_one("a text of 1 to 200 characters"))]
 Nation = Annotated[str, Meta(pattern="^[a-z]{2}$", extra=_one("two lower-case letters, as in ISO 3166"))]
@@ -120,7 +121,7 @@ class Settings:
     elasticsearch: Annotated[
         str,
         Meta(
-            pattern=r"^(https?://[^\s/@]+/?( https?://[^\s/@]+/?)*)?$",
+            pattern=f"^({_NODE}( {_NODE})*)?$",
             description="The nodes of a cluster, 8.x or 9.x, that holds the index in place of the folder `index`.",
             extra=_one("addresses with https://, a space between them (http:// on a loopback address only)", "none"),
         ),

@@ -86,6 +86,10 @@ def test_it_tells_the_taxii_address_from_the_listener(write: Write) -> None:
         ("peers = 5", "peers is no setting"),
         ("[peers]\nus = 5", "peers.us is no setting"),
         ('[portal]\nport = 5', "portal.port is no setting"),
+        ('elasticsearch = "http://127.0.0.1:"', "but it must be addresses with https://"),
+        ('elasticsearch = "http://127.0.0.1:65999"', "but it must be addresses with https://"),
+        ('elasticsearch = "https://a:9200,https://b:9200"', "but it must be addresses with https://"),
+        ('elasticsearch = "http://[::1]:9200"\nelasticsearch_ca_file = "ca.pem"', "ca_file is for https://"),
         ("taxii_port = 8080", "portal_port and taxii_port are both 8080"),
         ('portal_host = "0.0.0.0"\ncookie_secure = false', "cookie_secure = false is for a loopback address"),
     ],
@@ -149,6 +153,7 @@ def test_it_takes_a_password_for_a_server_only(write: Write) -> None:
         (("user =", 'client_key_file = "k"\nuser ='), "peers.us.client_key_file needs client_cert_file"),
         (('user = "mx"', ""), "peers.us.user must be given: a text of 1 to 200 characters"),
         (("user =", "users ="), "peers.us.users is no setting (did you mean user?)"),
+        (("user =", 'database = "x"\nuser ='), "(database is one of the node: write it above the first [peers.…])"),
     ],
 )
 def test_it_names_what_is_wrong_with_a_peer(write: Write, change: tuple[str, str], says: str) -> None:
@@ -207,6 +212,14 @@ def test_it_names_a_secret_file_that_is_missing_or_empty(tmp_path: Path) -> None
         secret_in(tmp_path / "none")
     with pytest.raises(Missing, match="empty is empty"):
         secret_in(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(("held", "says"), [(b"\xff\xfe", "is not in UTF-8"), (b"one\ntwo\n", "has several lines")])
+def test_it_refuses_a_secret_file_that_holds_something_else(tmp_path: Path, held: bytes, says: str) -> None:
+    (tmp_path / "other").write_bytes(held)
+
+    with pytest.raises(Missing, match=says):
+        secret_in(tmp_path / "other")
 
 
 def test_it_documents_every_setting_in_the_words_of_its_refusal() -> None:
