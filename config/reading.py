@@ -63,6 +63,16 @@ def settings_from(said: Mapping[str, Said], folder: Path, source: str) -> Settin
 
 def secret_in(path: Path) -> str:
     """The secret that a file holds, without the line end; raises `Missing` when there is none."""
+    secret = key_in(path)
+    if len(secret.splitlines()) > 1:
+        raise Missing(
+            "secret-file", f"The secret file {path} has several lines. Leave nothing but the secret in it.", path=path
+        )
+    return secret
+
+
+def key_in(path: Path) -> str:
+    """The text that a file with a key holds, which may have several lines; raises `Missing` when there is none."""
     try:
         secret = path.read_text("utf-8").strip()
     except OSError as fault:
@@ -71,10 +81,6 @@ def secret_in(path: Path) -> str:
         raise Missing("secret-file", f"The secret file {path} is not in UTF-8. Write it anew.", path=path) from fault
     if not secret:
         raise Missing("secret-file", f"The secret file {path} is empty. Write the secret into it.", path=path)
-    if len(secret.splitlines()) > 1:
-        raise Missing(
-            "secret-file", f"The secret file {path} has several lines. Leave nothing but the secret in it.", path=path
-        )
     return secret
 
 

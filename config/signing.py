@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cert.errors import Missing, Refused
 from cert.store.engine import Connection
-from config.reading import secret_in, write_secret
+from config.reading import key_in, write_secret
 from config.settings import Settings
 from feeds import close, ledger, seal, store
 from feeds.seal import Key, KeyList, Signer
@@ -100,7 +100,7 @@ def _listed(one: Signer) -> Key:
 
 def _read(path: Path) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(secret_in(path).encode() + b"\n", None)
+        key = load_pem_private_key(key_in(path).encode() + b"\n", None)
     except ValueError as fault:
         raise Missing("key-file", f"{path} holds no private key in PEM. Put back the one that was there.") from fault
     if not isinstance(key, Ed25519PrivateKey):

@@ -194,7 +194,7 @@ def _page(reply: Reply) -> Page:
         raise PeerUnreachable(f"entries are missing between {numbers[0]} and {numbers[-1]} of its page.")
     if objects and not is_time(last_added):
         raise PeerUnreachable("it does not say when the last object of its page was added.")
-    salts = [read_salt(mark[1]) for mark in marks]
+    salts = [read_salt(mark[1] if len(mark) > 1 else None) for mark in marks]
     head, last = _head(headers, HEAD), _head(headers, LAST) if objects else Head(0, b"")
     return Page(objects, numbers, salts, head, last, last_added, more, reply.raw)
 

@@ -80,7 +80,7 @@ def site(folder: Path, engines: Engines, held: int) -> Iterator[Site]:
         served, twin = (node.database(both.settings(n), BIG_CACHE_MB) for n in ("mx", "us"))
         portal = Caller(both.portal("mx"))
         portal.sign_in("ana", both.password("mx", "ana"))
-        made = Site(engines, held, both, folder, served, twin, _client(both), portal)
+        made = Site(engines, held, both, folder, served, twin, client_of(both), portal)
         try:
             yield made
         finally:
@@ -102,7 +102,8 @@ def peer(db: Engine) -> Peer:
         return store.all_peers(c)[0]
 
 
-def _client(both: Nations) -> Client:
+def client_of(both: Nations) -> Client:
+    """A client of the Mexican node, with the machine account of its workbench."""
     machine = both.described["mx"]["machine"]
     proof = b64encode(f"{machine['user']}:{machine['password']}".encode()).decode()
     headers = {"Authorization": f"Basic {proof}", "Accept": MEDIA_TYPE}

@@ -1,6 +1,7 @@
 """Certificates made on the spot: authorities, and what they vouch for."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -92,3 +93,15 @@ def _issue(name: str, days: tuple[int, int], by: Issued | None) -> Issued:
     else:
         made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name.lower())]), critical=False)
     return Issued(made.sign(by.key if by else key, hashes.SHA256()), key)
+
+
+IMPOSTORS: dict[str, Callable[[Authority], Issued]] = {
+    "N2 wrong CA": lambda root: authority().issue(),
+    "N2 wrong CA of the same name": lambda root: authority("Root").issue(),
+    "TX-202 self-signed": lambda root: self_signed(),
+    "N2 expired": lambda root: root.issue(days=(-2, -1)),
+    "TX-202 not valid yet": lambda root: root.issue(days=(1, 2)),
+    "N2 wrong host": lambda root: root.issue("127.0.0.2"),
+    "N2 another nation's": lambda root: root.issue("taxii.cert.ca"),
+}
+"""Certificates of servers that are not the peer's, or not now."""

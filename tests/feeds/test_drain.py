@@ -15,6 +15,7 @@ from feeds import drain, store
 from feeds.drain import LOOK_BACK_EVERY, OVERLAP, Drain
 from feeds.line import PAGE, Line
 from tests.cast import DAY, HOUR, MINUTE, SECOND, START, Node, indicator, made_id
+from tests.feeds.circles import CIRCLES
 from tests.feeds.scripted import MANIFEST, OBJECTS, Answer, Script, date, envelope
 
 PAGES = 4
@@ -165,45 +166,6 @@ def test_another_process_goes_on_where_one_was_killed(
 
 
 # --- circles -----------------------------------------------------------------------------------------------------
-def _same_next(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], n, next="a") for n in range(1, 50)]
-
-
-def _two_nexts(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], n, next="ab"[n % 2]) for n in range(1, 50)]
-
-
-def _same_page(us: Script) -> None:
-    us.pages = [envelope([indicator(1)], 1, next=str(n)) for n in range(1, 50)]
-
-
-def _same_two_pages(us: Script) -> None:
-    us.pages = [envelope([indicator(n % 2)], n, next=str(n)) for n in range(1, 50)]
-
-
-def _no_way_on(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], 1, more=True) for n in range(1, 50)]
-
-
-def _back(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], 50 - n, more=True) for n in range(1, 50)]
-
-
-def _no_date(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], "Fri Jan 05 2024 10:00:00 GMT+0100", more=True) for n in range(1, 50)]
-
-
-CIRCLES = {
-    "TX-208 same next": _same_next,
-    "N4 cycle of next": _two_nexts,
-    "TX-208 same page": _same_page,
-    "N4 same two pages": _same_two_pages,
-    "TX-208 date stands still": _no_way_on,
-    "N4 date goes back": _back,
-    "TX-207 neither next nor date": _no_date,
-}
-
-
 @pytest.mark.parametrize("what", CIRCLES)
 def test_it_comes_to_an_end_on_every_circle_and_keeps_what_came(
     mx: Node, us: Script, drained: Drain, what: str

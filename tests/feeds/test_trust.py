@@ -2,7 +2,7 @@
 
 import ssl
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from config.cast import US
 from feeds.connection import Address
 from feeds.line import Line
 from feeds.trust import Trust
-from tests.feeds.certificates import Authority, Issued, authority, self_signed, tls
+from tests.feeds.certificates import IMPOSTORS, Authority, Issued, authority, tls
 from tests.feeds.scripted import Script, serving
 
 
@@ -47,22 +47,11 @@ def test_it_asks_a_server_for_whom_the_ca_file_vouches(root: Authority, ca_file:
         assert us.url.startswith("https://")
 
 
-BAD: dict[str, Callable[[Authority], Issued]] = {
-    "N2 wrong CA": lambda root: authority().issue(),
-    "N2 wrong CA of the same name": lambda root: authority("Root").issue(),
-    "TX-202 self-signed": lambda root: self_signed(),
-    "N2 expired": lambda root: root.issue(days=(-2, -1)),
-    "TX-202 not valid yet": lambda root: root.issue(days=(1, 2)),
-    "N2 wrong host": lambda root: root.issue("127.0.0.2"),
-    "N2 another nation's": lambda root: root.issue("taxii.cert.ca"),
-}
-
-
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("what", IMPOSTORS)
 def test_it_says_nothing_to_whoever_cannot_prove_who_he_is(
     root: Authority, ca_file: Path, tmp_path: Path, what: str
 ) -> None:
-    with serving(tls(tmp_path, BAD[what](root))) as us:
+    with serving(tls(tmp_path, IMPOSTORS[what](root))) as us:
         assert "its certificate is not one we trust: " in refused(us, Trust(ca_file))
 
 
