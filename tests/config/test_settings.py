@@ -229,3 +229,25 @@ def test_it_documents_every_setting_in_the_words_of_its_refusal() -> None:
     assert "| `nation` | two lower-case letters, as in ISO 3166 | must be given | Whose node this is. |" in rows
     assert sum(row.startswith("| `peers.NAME.") for row in rows) == len(Peer.__dataclass_fields__)
     assert len(Settings.__dataclass_fields__) - 1 + len(Peer.__dataclass_fields__) == len(rows) - 2
+
+
+TLS = 'taxii_tls_cert_file = "a.pem"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (TLS, "taxii_tls_cert_file and taxii_tls_key_file belong together"),
+        ('taxii_tls_key_file = "a.key"\n', "taxii_tls_cert_file and taxii_tls_key_file belong together"),
+        ('taxii_client_ca_file = "ca.pem"\n', "taxii_client_ca_file is for a server that ends TLS itself"),
+    ],
+)
+def test_it_refuses_half_of_what_tls_needs(write: Write, text: str, sentence: str) -> None:
+    assert sentence in refusal(write(LEAST + text))
+
+
+def test_it_reaches_a_server_that_ends_tls_by_https(write: Write, tmp_path: Path) -> None:
+    settings = load(write(LEAST + TLS + 'taxii_tls_key_file = "a.key"\n'), {})
+
+    assert settings.taxii_url == "https://127.0.0.1:8090"
+    assert settings.taxii_tls_key_file == tmp_path / "a.key"

@@ -10,6 +10,7 @@ from tests.feeds.taxii.node import (
     HIDDEN,
     MANIFEST,
     OBJECTS,
+    ON_BOTH,
     SECOND,
     START,
     TO_US,
@@ -19,6 +20,7 @@ from tests.feeds.taxii.node import (
     indicator,
 )
 
+pytestmark = ON_BOTH
 ONE = f"{OBJECTS}{indicator(1)['id']}/"
 
 
@@ -138,7 +140,7 @@ def test_it_goes_on_where_the_rest_was_deleted(node: Node) -> None:
     assert ids(node.ask(OBJECTS)) == [indicator(2)["id"]]
 
 
-@pytest.mark.row("TX-115")
+@pytest.mark.row("TX-115", "TX-G10")
 def test_it_leaves_the_record_alone(node: Node) -> None:
     """Intake carries what was posted, whether it was deleted before or after."""
     node.post(indicator(1))

@@ -21,6 +21,7 @@ from tests.feeds.taxii.node import (
 
 COLLECTION = OBJECTS.removesuffix("objects/")
 RESOURCES = ["/taxii2/", "/puente/", "/puente/collections/", COLLECTION, OBJECTS, MANIFEST]
+OBJECT = f"{OBJECTS}{indicator(1)['id']}/"
 GOOD = {
     "TX-02 bare": "application/taxii+json",
     "TX-03 as in the standard": MEDIA_TYPE,
@@ -50,6 +51,7 @@ REFUSED_BODIES = {
 }
 
 
+@pytest.mark.row("TX-02", "TX-03", "TX-04", "TX-05", "TX-06", "TX-11")
 @pytest.mark.parametrize("accept", GOOD.values(), ids=GOOD.keys())
 def test_it_serves_every_way_to_ask_for_taxii(node: Node, accept: str) -> None:
     for path in RESOURCES:
@@ -65,6 +67,7 @@ def test_it_serves_who_names_neither_type_nor_agent(node: Node, path: str) -> No
     assert node.ask(path, headers={"Accept": None, "User-Agent": None}).status_code == 200
 
 
+@pytest.mark.row("TX-05", "TX-07")
 @pytest.mark.parametrize("accept", BAD.values(), ids=BAD.keys())
 def test_it_refuses_who_wants_something_else(node: Node, accept: str) -> None:
     for path in RESOURCES:
@@ -77,6 +80,7 @@ def test_it_takes_every_way_to_send_taxii(node: Node, kind: str) -> None:
     assert node.post(indicator(1), headers={"Content-Type": kind}).status_code == 202
 
 
+@pytest.mark.row("TX-09", "TX-10")
 @pytest.mark.parametrize("kind", REFUSED_BODIES.values(), ids=REFUSED_BODIES.keys())
 def test_it_refuses_a_body_of_another_kind(node: Node, kind: str | None) -> None:
     assert_error(node.post(headers={"Content-Type": kind}, json=None, data=b'{"objects":[{}]}'), 415)
@@ -101,7 +105,7 @@ def test_it_knows_no_address_without_its_slash(node: Node, method: str, path: st
 def test_it_answers_head_as_get_without_the_body(node: Node) -> None:
     node.post(indicator(1), indicator(2))
 
-    for path in [*RESOURCES, f"{OBJECTS}?limit=1", f"{OBJECTS}{indicator(1)['id']}/", "/nothing/"]:
+    for path in [*RESOURCES, f"{OBJECTS}?limit=1", OBJECT, f"{OBJECT}versions/", "/nothing/"]:
         got, headed = node.ask(path), node.ask(path, method="HEAD")
         assert headed.status_code == got.status_code
         assert headed.content == b""

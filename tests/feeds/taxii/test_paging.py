@@ -12,7 +12,7 @@ from cert.store.engine import Connection, reading, writing
 from feeds import ledger, seal
 from tests.feeds.taxii.conftest import Start
 from tests.feeds.taxii.house import KEY
-from tests.feeds.taxii.node import BENCH, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator
+from tests.feeds.taxii.node import BENCH, MANIFEST, OBJECTS, ON_BOTH, START, TO_US, Node, assert_error, ids, indicator
 
 SALT = bytes(seal.SALT_BYTES)
 FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
@@ -34,7 +34,7 @@ def walk_by_dates(node: Node, path: str, query: str) -> list[requests.Response]:
     return pages
 
 
-@pytest.mark.row("TX-53", "TX-68", "TX-69", "TX-70", "TX-73")
+@pytest.mark.row("TX-53", "TX-68", "TX-69", "TX-70", "TX-73", "TX-G3")
 @pytest.mark.parametrize("way", [walk, walk_by_dates])
 @pytest.mark.parametrize("path", [OBJECTS, MANIFEST])
 @pytest.mark.parametrize(("limit", "sizes"), [(3, [3, 3, 1]), (6, [6, 1]), (7, [7]), (8, [7]), (999_999, [7])])
@@ -47,14 +47,18 @@ def test_it_gives_everything_once_in_order(node: Node, way: Any, path: str, limi
     assert [found for page in pages for found in ids(page)] == [indicator(n)["id"] for n in range(7)]
 
 
-@pytest.mark.row("TX-72", "TX-73")
+@ON_BOTH
+@pytest.mark.row("TX-72", "TX-73", "TX-G1")
 def test_it_pages_through_one_big_post(start: Start) -> None:
     node = start(page_limit=400)
-    node.post(*map(indicator, range(2_000)))
+    node.post(*map(indicator, range(5_000)))
 
-    assert [len(ids(page)) for page in walk_by_dates(node, OBJECTS, "limit=999")] == [400] * 5
+    pages = walk_by_dates(node, OBJECTS, "limit=999")
+    assert [len(ids(page)) for page in pages] == [400] * 12 + [200]
+    assert [found for page in pages for found in ids(page)] == [indicator(n)["id"] for n in range(5_000)]
 
 
+@ON_BOTH
 @pytest.mark.row("TX-74", "TX-79")
 def test_it_dates_a_page_by_its_first_and_last_record(node: Node) -> None:
     node.post(*map(indicator, range(5)))
@@ -71,7 +75,7 @@ def test_it_dates_a_page_by_its_first_and_last_record(node: Node) -> None:
     assert all(len(date) == 27 for date in dates)
 
 
-@pytest.mark.row("TX-75", "TX-78", "TX-82", "TX-84")
+@pytest.mark.row("TX-75", "TX-78", "TX-82", "TX-84", "TX-G4")
 @pytest.mark.parametrize("path", [OBJECTS, MANIFEST])
 def test_it_says_nothing_on_an_empty_page(node: Node, path: str) -> None:
     answer = node.ask(path)
@@ -82,6 +86,7 @@ def test_it_says_nothing_on_an_empty_page(node: Node, path: str) -> None:
     assert LAST not in answer.headers
 
 
+@ON_BOTH
 @pytest.mark.row("TX-76", "TX-72")
 def test_it_gives_the_same_page_again_even_after_a_restart(start: Start) -> None:
     node = start()
@@ -121,6 +126,7 @@ def test_it_goes_on_to_what_came_meanwhile(node: Node) -> None:
     assert "more" not in rest
 
 
+@ON_BOTH
 @pytest.mark.row("TX-122")
 def test_it_ends_a_page_before_it_has_too_many_bytes(start: Start) -> None:
     node = start(page_bytes=10_000)
@@ -167,6 +173,7 @@ def test_it_keeps_back_what_no_checkpoint_has_closed(node: Node) -> None:
     assert found.headers["X-Puente-Head"].startswith("1 ")
 
 
+@pytest.mark.row("TX-82")
 def test_it_numbers_the_entries_of_a_border_log(node: Node) -> None:
     release(node, indicator(1), indicator(2))
     with writing(node.db) as c:
@@ -190,6 +197,7 @@ def test_it_numbers_the_entries_of_a_border_log(node: Node) -> None:
     assert "x_puente_entries" not in node.ask(path.replace(TO_US, BENCH)).json()
 
 
+@ON_BOTH
 @pytest.mark.row("TX-85")
 def test_it_serves_the_bytes_it_stored(node: Node) -> None:
     sent = indicator(1, x_zero=1.50, x_list=[{"b": 1, "a": []}], lang="es")

@@ -1,6 +1,8 @@
 """POST: what is stored, what is told, and what is too much."""
 
+import json
 import uuid
+from typing import Any
 
 import pytest
 
@@ -8,12 +10,14 @@ from cert.errors import Missing
 from cert.store import aside, log
 from cert.store.engine import Engine, reading
 from feeds.taxii.app import taxii_app
+from tests.bench import mix
 from tests.feeds.taxii.conftest import Start
 from tests.feeds.taxii.house import BUSY, FAULT
 from tests.feeds.taxii.node import (
     HIDDEN,
     MANIFEST,
     OBJECTS,
+    ON_BOTH,
     SECOND,
     START,
     STATUS,
@@ -47,14 +51,18 @@ UNUSABLE = {
 }
 
 
+@pytest.mark.row("TX-10", "TX-16", "TX-17")
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN.keys())
 def test_it_refuses_broken_json(node: Node, body: bytes) -> None:
     assert_error(node.post(json=None, data=body), 400)
+    assert node.ask(OBJECTS).json() == {}
 
 
+@pytest.mark.row("TX-91", "TX-95")
 @pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_it_refuses_an_unusable_envelope(node: Node, body: bytes) -> None:
     assert_error(node.post(json=None, data=body), 422)
+    assert node.ask(OBJECTS).json() == {}
 
 
 @pytest.mark.row("TX-86", "TX-87", "TX-88", "TX-101", "TX-120")
@@ -76,6 +84,7 @@ def test_it_stores_and_says_so(node: Node) -> None:
     assert ids(node.ask(OBJECTS)) == [indicator(1)["id"], indicator(2)["id"]]
 
 
+@ON_BOTH
 @pytest.mark.row("TX-90", "TX-104")
 @pytest.mark.parametrize("place", [0, 25, 49])
 def test_it_stores_the_good_ones_beside_a_bad_one(node: Node, place: int) -> None:
@@ -100,6 +109,7 @@ def test_it_names_the_place_of_a_thing_without_an_id(node: Node, thing: object) 
     assert failures[0]["message"].startswith("Object 2 of the envelope: ")
 
 
+@ON_BOTH
 @pytest.mark.row("TX-81", "TX-92", "TX-96")
 def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
     node.post(indicator(1), indicator(1), indicator(2))
@@ -112,7 +122,8 @@ def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
     assert len(ids(before)) == 2
 
 
-@pytest.mark.row("TX-93")
+@ON_BOTH
+@pytest.mark.row("TX-93", "TX-G8")
 def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -> None:
     node.post(indicator(1))
 
@@ -123,6 +134,7 @@ def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -
     assert node.ask(OBJECTS).json()["objects"] == [indicator(1)]
 
 
+@ON_BOTH
 @pytest.mark.row("TX-93")
 def test_it_keeps_the_other_content_for_review_once(node: Node) -> None:
     node.post(indicator(1), indicator(1, name="Other"))
@@ -147,6 +159,7 @@ def test_it_lists_every_success_or_none(node: Node, count: int, listed: int) -> 
     assert len(node.post(*map(indicator, range(count))).json().get("successes", [])) == listed
 
 
+@ON_BOTH
 @pytest.mark.row("TX-63", "TX-88")
 def test_it_names_the_version_of_an_address_as_the_manifest_does(node: Node) -> None:
     address = {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS}
@@ -169,20 +182,61 @@ def test_it_refuses_what_is_said_in_another_name(node: Node) -> None:
     assert node.ask(OBJECTS).json() == {}
 
 
-@pytest.mark.row("TX-103")
-@pytest.mark.parametrize(
-    "stamp", ["2026-05-04T09:30:00.123456789Z", "2026-05-04T09:30:00Z", "2026-05-04T09:30:00.1234567Z"]
-)
-def test_it_serves_on_after_odd_timestamps(node: Node, stamp: str) -> None:
-    node.post(indicator(1) | {"modified": stamp})
-    node.post(indicator(2))
+STAMPS = ("2026-05-04T09:30:00.123456789Z", "2026-05-04T09:30:00Z", "2026-05-04T09:30:00.1234567Z")
+ODD = {
+    **{f"modified {stamp}": indicator(1) | {"modified": stamp} for stamp in STAMPS},
+    "a long pattern": indicator(1, pattern="[" + " OR ".join(["url:value = 'x'"] * 300) + "]"),
+    "a pattern of another language": indicator(1, pattern="rule x { condition: true }", pattern_type="yara"),
+    "STIX 2.0": {name: item for name, item in indicator(1).items() if name != "spec_version"},
+    "an unknown type": indicator(1) | {"type": "x-new", "id": indicator(1)["id"].replace("indicator", "x-new")},
+    "an id of another version": indicator(1, id="indicator--00000000-0000-1000-8000-000000000001"),
+    "deep": indicator(1, x_deep=json.loads("[" * 40 + "]" * 40)),
+    "large numbers": indicator(1, x_number=2**53 - 1, x_fraction=1e-7, x_negative=-0.0),
+    "empty": indicator(1, description="", labels=["x"], x_empty=[]),
+    "before there were computers": indicator(1)
+    | {"created": "1700-01-01T00:00:00Z", "modified": "1700-01-01T00:00:00Z"},
+}
 
-    for path in (OBJECTS, OBJECTS.replace("objects", "manifest"), f"{OBJECTS}{indicator(2)['id']}/"):
-        assert node.ask(path).status_code == 200
+
+@ON_BOTH
+@pytest.mark.row("TX-103", "TX-90")
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_it_serves_on_whatever_was_sent(node: Node, odd: dict[str, Any]) -> None:
+    status = node.post(odd, indicator(2)).json()
+
+    assert status["total_count"] == 2
+    assert status["success_count"] >= 1
+    for query in ("", "?match[version]=all", "?match[version]=first", "?match[type]=indicator,x-new", "?limit=1"):
+        for path in (OBJECTS, MANIFEST, f"{OBJECTS}{indicator(2)['id']}/", f"{OBJECTS}{indicator(2)['id']}/versions/"):
+            assert node.ask(path + query).status_code == 200
     assert indicator(2)["id"] in ids(node.ask(OBJECTS))
+    assert len(ids(node.ask(OBJECTS))) == status["success_count"]
 
 
-@pytest.mark.row("TX-26", "TX-98", "TX-99")
+@ON_BOTH
+@pytest.mark.row("TX-85", "TX-16")
+def test_it_gives_back_what_it_was_sent_value_for_value(node: Node) -> None:
+    """Some of everything that a national CERT files, in cases of two dozen."""
+    sent = list(mix.objects(600))
+
+    assert node.post(*sent).json()["failure_count"] == 0
+
+    once = list({obj["id"]: obj for obj in sent}.values())  # some addresses are met again
+    assert node.ask(f"{OBJECTS}?match[version]=all").json()["objects"] == once
+
+
+@pytest.mark.row("TX-123")
+def test_it_serves_for_ever(node: Node) -> None:
+    node.post(indicator(1), indicator(2))
+    token = node.ask(f"{OBJECTS}?limit=1").json()["next"]
+    node.clock.now += 20 * 365 * 24 * HOUR
+
+    assert ids(node.ask(f"{OBJECTS}?limit=1&next={token}")) == [indicator(2)["id"]]
+    assert len(ids(node.ask(MANIFEST))) == 2
+
+
+@ON_BOTH
+@pytest.mark.row("TX-26", "TX-98", "TX-99", "TX-100")
 def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None:
     node = start()
     status = node.post(indicator(1)).json()
@@ -197,6 +251,7 @@ def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None
     assert_error(node.ask(path), 404)
 
 
+@ON_BOTH
 @pytest.mark.row("TX-107", "TX-108", "TX-109")
 def test_it_serves_one_object(node: Node) -> None:
     node.post(indicator(1), indicator(1, START + SECOND), indicator(2))

@@ -3,6 +3,7 @@
 import pytest
 
 from feeds.taxii.signin import REALM
+from tests.feeds.taxii.conftest import Start
 from tests.feeds.taxii.node import OBJECTS, SECOND, SECRET, Node, assert_error
 
 EVERYWHERE = ["/taxii2/", "/puente/", "/puente/collections/", OBJECTS, "/nothing/", OBJECTS.rstrip("/")]
@@ -43,3 +44,25 @@ def test_it_brakes_guessing_but_never_the_good_secret(node: Node) -> None:
     assert node.ask("/taxii2/", auth=("customs", SECRET)).status_code == 200
     node.clock.now += 301 * SECOND
     assert_error(node.ask("/taxii2/", auth=("customs", "guess")), 401)
+
+
+@pytest.mark.row("TX-30")
+def test_it_lets_the_good_secret_in_amid_fifty_bad_ones(node: Node) -> None:
+    answers = [node.ask("/taxii2/", auth=(f"guess{n % 60}", "wrong")).status_code for n in range(60)]
+    good = [node.ask("/taxii2/").status_code for _ in range(5)]
+
+    assert set(answers) == {401, 429}
+    assert answers[-1] == 429
+    assert good == [200] * 5
+
+
+@pytest.mark.row("TX-30")
+def test_it_brakes_one_address_and_not_another(start: Start) -> None:
+    """Behind a proxy, whose word on the address is taken."""
+    node = start(proxies=1)
+
+    def ask(address: str) -> int:
+        return node.ask("/taxii2/", auth=("customs", "wrong"), headers={"X-Forwarded-For": address}).status_code
+
+    assert [ask("192.0.2.1") for _ in range(6)] == [401] * 5 + [429]
+    assert ask("192.0.2.2") == 401
