@@ -47,6 +47,14 @@ class Peer:
             extra=_one("an alias, an id or a title", "`to-` and `nation`"),
         ),
     ] = ""
+    post_to: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            description="The collection of the peer's server that we post to, if it cannot fetch what we release.",
+            extra=_one("an alias, an id or a title", "nothing is posted: the peer fetches it"),
+        ),
+    ] = ""
     ca_file: Annotated[
         Path | None,
         Meta(

@@ -109,7 +109,7 @@ def worker_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
 @contextmanager
 def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
     """The database and the tasks of `puente border`: release, pull and admission, for every peer."""
-    from feeds import drain, pull  # the only process that speaks to a peer needs a client
+    from feeds import drain, post, pull  # the only process that speaks to a peer needs a client
     from feeds.restore import Whole
 
     db, close = node.database(settings, BIG_CACHE_MB), closer(signing.signer(settings))
@@ -130,6 +130,9 @@ def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
                 if peer.seals:
                     mirror = lines.enter_context(line_to(settings, db, peer, f"from-{settings.nation}"))
                     send = partial(Whole(db, peer, mirror, now_us).then, send)
+                if settings.peers[peer.name].post_to:
+                    there = lines.enter_context(line_to(settings, db, peer, settings.peers[peer.name].post_to))
+                    pulls.append(_task(db, post.follower(db, peer, there, now_us)))
             tasks += [Task(sends.name, send), _task(db, admits), *pulls]
         yield db, tasks
 

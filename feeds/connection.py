@@ -93,8 +93,8 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         """What the library calls."""
         return self.ask(url, params).value
 
-    def ask(self, url: str, params: Any = None, *, again: bool = True) -> Reply:
-        """One answer. `again` says whether the question may be asked twice.
+    def ask(self, url: str, params: Any = None, *, again: bool = True, body: bytes | None = None) -> Reply:
+        """One answer to a GET, or with `body` to a POST of it. `again` says whether it may be asked twice.
 
         Raises `Unreachable` with a sentence, `requests.RequestException` or `HTTPError`.
         """
@@ -104,24 +104,27 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
             raise self.quiet_why
         self._mount()
         try:
-            return self._once(url, params)
+            return self._once(url, params, body)
         except _Busy as busy:
             wait_s = busy.wait_s if busy.wait_s is not None else 0.0
             if not again or wait_s > SOON_S:
                 raise self._quiet(busy.why, wait_s) from None
         time.sleep(wait_s or BACKOFF_S[0] + (BACKOFF_S[1] - BACKOFF_S[0]) * secrets.randbelow(1000) / 1000)
         try:
-            return self._once(url, params)
+            return self._once(url, params, body)
         except _Busy as busy:
             raise self._quiet(busy.why, busy.wait_s or 0.0) from None
 
-    def _once(self, url: str, params: Any) -> Reply:
+    def _once(self, url: str, params: Any, body: bytes | None) -> Reply:
         accepted = "gzip" if self.may_pack else "identity"
         try:
-            answer = self.session.get(
+            answer = self.session.request(
+                "GET" if body is None else "POST",
                 url,
-                headers={"Accept": MEDIA_TYPE, "Accept-Encoding": accepted, "User-Agent": self.user_agent},
+                headers={"Accept": MEDIA_TYPE, "Accept-Encoding": accepted, "User-Agent": self.user_agent}
+                | ({} if body is None else {"Content-Type": MEDIA_TYPE}),
                 params=params,
+                data=body,
                 timeout=(transport.CONNECT_TIMEOUT_S, transport.READ_TIMEOUT_S),
                 allow_redirects=False,
                 stream=True,
@@ -132,7 +135,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
             raise _Busy(Unreachable(network(fault))) from fault
         with answer:
             self.skew_s = _skew_s(answer.headers.get("Date"))
-            if answer.status_code != requests.codes.ok:
+            if answer.status_code != (requests.codes.ok if body is None else requests.codes.accepted):
                 raise self._not_ok(answer)
             return self._read(answer)
 

@@ -46,7 +46,6 @@ class _Run:
     brought: bool = False
     expired: bool = False
     stale: int = 0
-    tokens: set[str] = field(default_factory=set)
     pages: set[bytes] = field(default_factory=set)
 
 
@@ -58,6 +57,7 @@ class Drain:
         self.run: _Run | None = None
         self.moved = clock()
         self.looked_back: Micros = 0
+        self.ended = False
         self.odd: set[bytes] = set()
 
     def turn(self) -> bool:
@@ -84,8 +84,8 @@ class Drain:
         with reading(self.db) as c:
             base = store.mirrored_until(c, self.peer.name)
         now = self.clock()
-        wanted = now - self.moved <= OVERLAP + LOOK_BACK_EVERY and now - self.looked_back >= LOOK_BACK_EVERY
-        if base and wanted:
+        late = now - self.moved <= OVERLAP + LOOK_BACK_EVERY and now - self.looked_back >= LOOK_BACK_EVERY
+        if self.ended and base and late:  # not before the end was reached once: who never gets there must go forwards
             self.looked_back = now
             start = format_timestamp(max(parse_timestamp(base) - OVERLAP, 0), 6)
             return _Run(base, start, start)
@@ -111,25 +111,29 @@ class Drain:
                 raise
         with reading(self.db) as c:
             run.since = store.mirrored_until(c, self.peer.name)
-        run.expired, run.token, run.tokens, run.pages = True, "", set(), set()
+        run.expired, run.token, run.pages = True, "", set()
         return self.line.objects(run.since, "")
 
     def _go_on(self, run: _Run, page: Objects) -> None:
-        """Where the next page is. Raises `PeerUnreachable` where that would lead nowhere."""
+        """Where the next page is. Raises `PeerUnreachable` where that would lead nowhere.
+
+        Only what a page holds tells a circle: medallion gives the same token with every page of a run.
+        """
         seen = hashlib.sha256(canonical(page.objects)).digest()
-        if page.next in run.tokens or seen in run.pages or run.stale >= STALE:
+        if (page.next and seen in run.pages) or run.stale >= STALE:
             raise PeerUnreachable(f"{self.peer.name}: its server goes round in a circle. What came so far is kept.")
         run.pages.add(seen)
         run.token = page.next
         if page.next:
-            run.tokens.add(page.next)
-        elif _at(page.last_added) > _at(run.since):
-            run.since = page.last_added  # the standard: where `more` has no `next`, the date goes on
-        else:
+            return
+        if _at(page.last_added) <= _at(run.since):  # the standard: where `more` has no `next`, the date goes on
             raise PeerUnreachable(f"{self.peer.name}: its server says that there is more, and gives no way to go on.")
+        before = _before(page.last_added)
+        run.since = before if _at(before) > _at(run.since) else page.last_added
 
     def _end(self, run: _Run) -> None:
         """The server has nothing more: from now on we stand at the latest date it gave."""
+        self.ended = True
         dateless = run.came and not run.highest
         if dateless or (run.brought and _at(run.highest) <= _at(run.start)):
             run.highest = self._dated(run)  # its headers say nothing that we could go on from
@@ -144,7 +148,7 @@ class Drain:
             page = self.line.manifest(run.start, token)
             dates = [said for record in page.objects if (said := _date_of(record))]
             latest = max([latest, *dates], key=_at)
-            if not page.more or not page.next or page.next == token:
+            if not (page.more and page.next and page.objects):
                 break
             token = page.next
         if not latest:
@@ -154,7 +158,7 @@ class Drain:
     def _mirror(self, run: _Run, page: Objects) -> bool:
         """Keep what is new in a page, and where we stand. Gives whether anything was."""
         now = self.clock()
-        came = [received(obj, self.peer.org, now) for obj in page.objects]
+        came = [received(_mended(obj), self.peer.org, now) for obj in page.objects]
         with writing(self.db, bulk=True) as c:
             new = list(self._new(c, came))
             log.mirror(c, self.peer.inbound, new, now)
@@ -187,15 +191,29 @@ class Drain:
 def _stands(run: _Run, page: Objects) -> str | None:
     """Where we stand after a page; None where that has not changed.
 
-    While dates rise that is the last one. When they fall, older objects may still come: then it is where the run began,
-    until it is at its end.
+    While dates rise that is the last one, or just before it while there is more: what shares it may still be to come
+    (all that was posted to medallion at once does). When dates fall, older objects may still come: then it is where the
+    run began, until it is at its end.
     """
     dates = [at for at in map(_at, (run.highest, page.first_added, page.last_added)) if at]
     run.highest = max(run.highest, page.first_added, page.last_added, key=_at)
     if run.orderly and dates != sorted(dates):
         run.orderly = False
         return run.base
-    return run.highest if run.orderly and _at(run.highest) > _at(run.base) else None
+    at = _before(run.highest) if page.more else run.highest
+    return at if run.orderly and _at(at) > _at(run.base) else None
+
+
+def _before(date: str) -> str:
+    """The last instant before a date that a server gave, "" for none."""
+    return format_timestamp(_at(date) - 1, 6) if date else ""
+
+
+def _mended(obj: Any) -> Any:
+    """An object as it was before OpenTAXII 0.9.3 gave it out, which writes the type where `spec_version` belongs."""
+    if isinstance(obj, dict) and isinstance(obj.get("type"), str) and obj.get("spec_version") == obj["type"]:
+        return obj | {"spec_version": "2.1"}
+    return obj
 
 
 def _at(date: str) -> Micros:

@@ -5,11 +5,12 @@ a server names leads anywhere but to the server of the settings.
 """
 
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import requests
 from taxii2client.exceptions import TAXIIServiceException, ValidationError
@@ -23,6 +24,7 @@ from feeds.connection import Address as Address
 from feeds.seal import read_salt
 
 PAGE = 500
+STATUS_WAITS_S = (0.2, 0.5, 1, 2, 5, 10)  # for a server that decides later
 AFTER, HEAD, LAST = "x_puente_after", "X-Puente-Head", "X-Puente-Last"
 """What Puente adds to TAXII on a sealed log: a filter by number; headers with the number and link of the log's last
 entry, and of the last one in the page."""
@@ -72,6 +74,19 @@ class Objects:
     next: str
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of a POST: its id, whether all is decided, and what was not taken, as id to reason."""
+
+    id: str
+    complete: bool
+    failures: dict[str, str]
+
+
+class TooLarge(PeerUnreachable):
+    """The server takes no body of that length: post less at once."""
+
+
 class Expired(PeerUnreachable):
     """The server does not take the token any more that it gave: go on from the last date."""
 
@@ -108,12 +123,34 @@ class Line:
         """The next records of its manifest, likewise: each names an `id` and its `date_added`."""
         return self._asked("manifest/", _since(added_after, next_token), _objects)
 
-    def _asked(self, what: str, params: Mapping[str, Any], read: Callable[[Reply], Read]) -> Read:
+    def longest(self) -> int:
+        """How many bytes a body may have that is posted there, as its API root says."""
+        return self._asked("../../", {}, lambda reply: max(1, int(reply.value["max_content_length"])))
+
+    def deposit(self, bodies: Sequence[bytes]) -> dict[str, str]:
+        """Post objects, each as its canonical JSON. Gives what the server did not take: id to reason.
+
+        Raises `TooLarge` where the server says that it is too much at once, and `PeerUnreachable` as `page` does: then
+        all of it may be posted again, as a repetition counts as a success.
+        """
+        status = self._asked("objects/", {}, _status, b'{"objects":[' + b",".join(bodies) + b"]}")
+        for wait_s in STATUS_WAITS_S:
+            if status.complete:
+                break
+            time.sleep(wait_s)
+            status = self._asked(f"../../status/{status.id}/", {}, _status)
+        return status.failures
+
+    def _asked(
+        self, what: str, params: Mapping[str, Any], read: Callable[[Reply], Read], body: bytes | None = None
+    ) -> Read:
         token = "next" in params
         try:  # a token may be used up by asking with it, so that the next answer would be the page after the next
-            url = self._find().objects_url.removesuffix("objects/") + what
-            return read(self.connection.ask(url, params, again=not token))
+            url = urljoin(self._find().objects_url.removesuffix("objects/"), what)
+            return read(self.connection.ask(url, params, again=not token, body=body))
         except Unreachable as fault:
+            if fault.status == requests.codes.request_entity_too_large:
+                raise TooLarge(str(fault)) from None
             gone = token and fault.status >= 400 and fault.status not in {401, 403, *BUSY}
             raise self._unreachable(str(fault), Expired if gone else PeerUnreachable) from None
         except PeerUnreachable as fault:
@@ -207,6 +244,16 @@ def _objects(reply: Reply) -> Objects:
     said = [reply.headers.get(name, "") for name in (FIRST_ADDED, LAST_ADDED)]
     first, last = (date if is_time(date) else "" for date in said)
     return Objects(objects, first, last, more, next_token)
+
+
+def _status(reply: Reply) -> Status:
+    """A status resource, read liberally: lists may be missing, and what it says of successes is not needed."""
+    said = reply.value
+    failures = {str(one.get("id")): str(one.get("message") or "no reason given") for one in said.get("failures", [])}
+    complete = said.get("status") == "complete"
+    if said.get("failure_count", 0) and complete and not failures:
+        raise PeerUnreachable("it took some objects not, and does not say which.")
+    return Status(quote(str(said["id"]), safe=""), complete, failures)
 
 
 def _head(headers: Mapping[str, str], name: str) -> Head:

@@ -4,7 +4,7 @@ turns by hand. So a test sees every step, and nothing waits."""
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from cert import door
 from cert.follow import Task, now_us
 from cert.store import log, people
-from cert.store.engine import Engine, reading, writing
+from cert.store.engine import Engine, reading, sqlite_module, writing
 from cert.store.log import RECORD, Entry
 from config import node, pair, wiring
 from config.settings import Settings
@@ -22,6 +22,7 @@ from feeds import ledger, release, store
 from feeds.store import Peer
 from tests.nations import free_ports
 
+SQLITE = sqlite_module()
 TURNS = 200  # more than any exchange takes that comes to an end
 
 
@@ -36,7 +37,8 @@ class Nation:
 
     def start(self) -> None:
         """Start the border process, as far as it is one."""
-        _, tasks = self.opened.enter_context(wiring.border_tasks(self.settings))
+        db, tasks = self.opened.enter_context(wiring.border_tasks(self.settings))
+        self.opened.callback(db.dispose)
         self.tasks = {task.name.partition(":")[0]: task for task in tasks}
 
     def restart(self) -> None:
@@ -98,6 +100,25 @@ class Both:
         raise AssertionError("the two nations talk for ever")
 
 
+def copied(nation: Nation) -> Path:
+    """A copy of a node's database, as a backup holds it."""
+    backup = nation.settings.data / "backup.db"
+    with closing(SQLITE.connect(nation.settings.data / "puente.db")) as live:
+        live.execute("VACUUM INTO ?", (str(backup),))
+    return backup
+
+
+def restored(nation: Nation, backup: Path) -> None:
+    """The node is put back to a backup, and its border process starts again."""
+    nation.opened.close()
+    with (
+        closing(SQLITE.connect(backup)) as older,
+        closing(SQLITE.connect(nation.settings.data / "puente.db")) as live,
+    ):
+        older.backup(live)
+    nation.start()
+
+
 def make(folder: Path) -> None:
     """Make two nodes to copy."""
     pair.make(folder, dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True)))
@@ -106,7 +127,7 @@ def make(folder: Path) -> None:
 @contextmanager
 def both(made: Path, folder: Path) -> Iterator[Both]:
     """A copy of two nodes, with their TAXII servers up and their borders ready to be turned."""
-    shutil.copytree(made, folder)
+    shutil.copytree(made, folder, symlinks=True)
     for settings in folder.glob("*.toml"):
         settings.write_text(settings.read_text("utf-8").replace(str(made), str(folder)), "utf-8")
     with ExitStack() as started:

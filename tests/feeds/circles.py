@@ -7,11 +7,11 @@ from tests.feeds.scripted import Script, envelope
 
 
 def _same_next(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], n, next="a") for n in range(1, 50)]
+    us.pages = [envelope([indicator(1)], n, next="a") for n in range(1, 50)]
 
 
 def _two_nexts(us: Script) -> None:
-    us.pages = [envelope([indicator(n)], n, next="ab"[n % 2]) for n in range(1, 50)]
+    us.pages = [envelope([indicator(n % 2)], n, next="ab"[n % 2]) for n in range(1, 50)]
 
 
 def _same_page(us: Script) -> None:

@@ -1,4 +1,4 @@
-"""A peer's server that says what it is told, and our line to it."""
+"""A peer's server that says what it is told, our line to it, and a node that it may lie to."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from config.cast import US
+from feeds import connection
 from feeds.line import Address, Line
+from tests.cast import Node, indicator
 from tests.feeds import border
 from tests.feeds.border import Both
-from tests.feeds.scripted import Script, serving
+from tests.feeds.hostile import FIRST, Victim
+from tests.feeds.scripted import Giver, Script, serving
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,23 @@ def line(us: Script) -> Iterator[Line]:
     """Our line to it."""
     with Line(Address(US.name, f"{us.url}/taxii2/", "mx", "s" * 40), "to-mx") as made:
         yield made
+
+
+@pytest.fixture
+def victim(mx: Node, us: Script, line: Line, monkeypatch: pytest.MonkeyPatch) -> Victim:
+    """The node, which has taken a first batch from the peer."""
+    monkeypatch.setattr(connection, "BACKOFF_S", (0.0, 0.0))
+    us.giver.known_to(mx)
+    us.giver.give(indicator(1))
+    made = Victim(mx, us, line)
+    made.attempt()
+    assert (made.admitted(), made.fault(), made.aside()) == ({FIRST}, "", {})
+    return made
+
+
+@pytest.fixture
+def liar() -> Giver:
+    """The peer as he was after the first batch: with the same keys he can go on otherwise."""
+    made = Giver()
+    made.give(indicator(1))
+    return made

@@ -13,11 +13,13 @@ from config import wiring
 from feeds import ledger, pull
 from feeds.ledger import GAVE, GOT, IN, Outcome
 from feeds.line import Line
-from tests.cast import Node
+from tests.cast import Node, made_id
 from tests.feeds.scripted import OBJECTS, Script
 
 SOON_S = 10.0  # no lie may keep us busy for longer in one turn, on a machine with other work
 PULL = "pull:us"
+FIRST, SECOND = made_id("indicator", 1), made_id("indicator", 2)
+"""What the honest peer gave before, and gives after, he lies."""
 
 
 @dataclass

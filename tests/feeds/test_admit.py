@@ -87,6 +87,7 @@ def test_it_sets_everything_aside_when_all_is_bad(mx: Node) -> None:
 
 
 # --- who may say what --------------------------------------------------------------------------------------------
+@pytest.mark.row("TX-224")
 @pytest.mark.parametrize("whom", ["cert", "agency"])
 def test_it_sets_aside_what_claims_to_be_written_by_one_of_ours(mx: Node, whom: str) -> None:
     author = MX.identity if whom == "cert" else mx.org(MX.agencies[0]).identity_id
@@ -150,6 +151,7 @@ def test_it_sets_aside_a_version_from_the_future(mx: Node) -> None:
     assert (admitted(mx), refused(mx)) == ([made_id("incident", 2)], [(1, "from-the-future")])
 
 
+@pytest.mark.row("TX-223")
 def test_it_keeps_the_first_of_two_contents_and_sets_the_second_aside(mx: Node) -> None:
     """W6."""
     receive(mx, incident(1, name="uno"), incident(1, name="dos"))

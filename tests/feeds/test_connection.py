@@ -46,6 +46,7 @@ def test_it_reads_no_more_than_an_answer_may_hold(us: Script, line: Line, monkey
     assert "larger than 1 MiB" in refused(line)
 
 
+@pytest.mark.row("TX-212")
 def test_it_asks_for_gzip_and_unpacks_one_layer(us: Script, line: Line) -> None:
     """TX-212."""
     us.pages = [Answer(gzip.compress(PAGE), headers={"Content-Encoding": "gzip"})]
@@ -108,6 +109,7 @@ def test_it_gives_up_on_a_server_that_does_not_answer_in_time(
     assert len(us.polls()) == 1
 
 
+@pytest.mark.row("TX-212")
 @pytest.mark.parametrize("slow", ["headers", "body"])
 def test_it_gives_up_on_an_answer_that_drips_for_ever(
     us: Script, line: Line, slow: str, monkeypatch: pytest.MonkeyPatch
@@ -132,6 +134,7 @@ TRANSIENT: dict[str, Answer] = {
 }
 
 
+@pytest.mark.row("TX-213")
 @pytest.mark.parametrize("what", TRANSIENT)
 def test_it_tries_once_more_what_passes(us: Script, line: Line, what: str) -> None:
     """TX-213."""
@@ -156,6 +159,7 @@ def in_seconds(said: float) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=said), usegmt=True)
 
 
+@pytest.mark.row("TX-213")
 @pytest.mark.parametrize("wait_s", [120, 10**7, 10**29])
 @pytest.mark.parametrize("said", [str, in_seconds], ids=["seconds", "date"])
 def test_it_keeps_quiet_for_as_long_as_the_server_asks(
@@ -174,6 +178,7 @@ def test_it_keeps_quiet_for_as_long_as_the_server_asks(
     assert asked(line) == []
 
 
+@pytest.mark.row("TX-214")
 @pytest.mark.parametrize("status", [401, 403])
 def test_it_stops_at_once_where_our_account_is_refused(us: Script, line: Line, status: int) -> None:
     """TX-214: no storm, and never without or with another password."""
@@ -192,6 +197,7 @@ def test_it_says_that_nothing_answers() -> None:
 
 
 # --- what is said ------------------------------------------------------------------------------------------------
+@pytest.mark.row("TX-201")
 def test_every_request_says_what_it_takes_and_who_asks(us: Script, line: Line) -> None:
     """TX-201, C11."""
     asked(line)
@@ -215,6 +221,7 @@ CONTENT_TYPES = [
 ]
 
 
+@pytest.mark.row("TX-215")
 @pytest.mark.parametrize("said", CONTENT_TYPES)
 def test_it_reads_json_whatever_it_is_called(us: Script, line: Line, said: str | None) -> None:
     """TX-215, C10."""
@@ -223,6 +230,7 @@ def test_it_reads_json_whatever_it_is_called(us: Script, line: Line, said: str |
     assert len(asked(line)) == 3
 
 
+@pytest.mark.row("TX-215")
 @pytest.mark.parametrize(
     ("said", "body"),
     [("text/html; charset=utf-8", b"Sign in"), ("application/json", b" <!doctype html>"), (None, b"<")],
@@ -234,6 +242,7 @@ def test_it_knows_a_page_for_people(us: Script, line: Line, said: str | None, bo
     assert "a page for people" in refused(line)
 
 
+@pytest.mark.row("TX-227")
 @pytest.mark.parametrize("years", [-10, 0, 10])
 def test_it_measures_how_far_the_clocks_are_apart(us: Script, line: Line, years: int) -> None:
     """TX-227, F17."""
@@ -252,6 +261,7 @@ def test_it_does_without_a_date(us: Script, line: Line, said: str | None) -> Non
     assert line.skew_s is None
 
 
+@pytest.mark.row("TX-228")
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 500, 503])
 def test_it_never_shows_the_password(us: Script, line: Line, status: int, caplog: pytest.LogCaptureFixture) -> None:
     """TX-228, L11: neither in what is said, nor in a log of whatever level, nor in what stands for the address."""
@@ -306,6 +316,7 @@ def elsewhere(url: str) -> list[str]:
     ]
 
 
+@pytest.mark.row("TX-205")
 @pytest.mark.parametrize("n", range(len(elsewhere("http://h:1"))))
 def test_it_goes_to_no_other_server_however_that_is_written(us: Script, line: Line, n: int) -> None:
     """N1, TX-205."""
@@ -316,6 +327,7 @@ def test_it_goes_to_no_other_server_however_that_is_written(us: Script, line: Li
     assert us.asked == []
 
 
+@pytest.mark.row("TX-204")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", ["other host", "same host"])
 def test_it_follows_no_redirect(us: Script, line: Line, where: str, status: int) -> None:

@@ -88,12 +88,17 @@ def all_of(*numbers: int) -> list[Any]:
     return [indicator(n) for n in numbers]
 
 
+def just_before(number: int) -> str:
+    return format_timestamp(parse_timestamp(date(number)) - 1, 6)
+
+
 def until(mx: Node) -> str:
     with reading(mx.db) as c:
         return store.mirrored_until(c, "us")
 
 
 # --- what a good server gives ------------------------------------------------------------------------------------
+@pytest.mark.row("TX-220")
 def test_it_mirrors_all_pages_and_remembers_where_it_stands(mx: Node, us: Script, shelf: Shelf, drained: Drain) -> None:
     shelf.hold(1, 2, 3, 4, 5)
 
@@ -106,6 +111,7 @@ def test_it_mirrors_all_pages_and_remembers_where_it_stands(mx: Node, us: Script
     assert {(q["limit"], q["match[version]"]) for q in us.polls()} == {(str(PAGE), "all")}  # TX-220
 
 
+@pytest.mark.row("TX-207")
 def test_it_goes_on_with_the_same_question_and_the_server_s_next(
     mx: Node, us: Script, shelf: Shelf, drained: Drain
 ) -> None:
@@ -116,17 +122,20 @@ def test_it_goes_on_with_the_same_question_and_the_server_s_next(
     assert [(q.get("added_after"), q.get("next")) for q in us.polls()] == [(None, None), (None, "2"), (None, "4")]
 
 
+@pytest.mark.row("TX-207")
 def test_it_asks_by_date_when_more_comes_without_next(mx: Node, us: Script, shelf: Shelf, drained: Drain) -> None:
-    """TX-207, N5, OpenCTI#6734."""
+    """TX-207, N5, OpenCTI#6734: from just before it, as others may share it."""
     shelf.change = lambda body, headers: body.pop("next", None) and None
-    shelf.hold(1, 2, 3, 4, 5)
+    shelf.hold(1, 2, 2, 3, 4, 5)
+    shelf.held[2] = (date(2), indicator(22))
 
-    drained.turn()
+    finish(drained)
 
-    assert mirrored(mx) == all_of(1, 2, 3, 4, 5)
-    assert [q.get("added_after") for q in us.polls()] == [None, date(2), date(4)]
+    assert mirrored(mx) == all_of(1, 2, 22, 3, 4, 5)
+    assert [q.get("added_after") for q in us.polls()][:2] == [None, just_before(2)]
 
 
+@pytest.mark.row("TX-206")
 def test_it_goes_only_by_what_the_server_says_of_time(mx: Node, us: Script, shelf: Shelf, drained: Drain) -> None:
     """TX-206, minemeld#400: neither by our clock nor by `modified`."""
     years = [START - 30 * 365 * DAY, START + HOUR, START - DAY]
@@ -152,6 +161,7 @@ def test_it_takes_few_pages_a_turn_and_goes_on_in_the_next(mx: Node, us: Script,
     assert len([q for q in us.polls() if "next" not in q]) == 2  # the run, and the look whether there is more
 
 
+@pytest.mark.row("TX-209")
 def test_another_process_goes_on_where_one_was_killed(
     mx: Node, us: Script, line: Line, shelf: Shelf, drained: Drain
 ) -> None:
@@ -165,7 +175,31 @@ def test_another_process_goes_on_where_one_was_killed(
     assert mirrored(mx) == all_of(*range(1, PAGES + 5))
 
 
+def test_it_takes_the_same_next_as_long_as_it_leads_on(mx: Node, us: Script, drained: Drain) -> None:
+    """medallion: one token for a whole run, and each use of it gives the next page."""
+    us.pages = [envelope([indicator(n)], n, next="a" if n < 9 else "") for n in range(1, 10)]
+
+    finish(drained)
+
+    assert mirrored(mx) == all_of(*range(1, 10))
+
+
+def test_it_loses_nothing_of_what_shares_a_date_where_it_is_cut_off(
+    mx: Node, us: Script, line: Line, shelf: Shelf, drained: Drain
+) -> None:
+    """M11: medallion dates all that was posted at once alike."""
+    shelf.held = [(date(1), indicator(n)) for n in range(7)]
+    us.answers[OBJECTS] = lambda query: Answer(status=502) if query.get("next") == "4" else shelf.objects(query)
+    assert unreachable(drained)
+    assert mirrored(mx) == all_of(0, 1, 2, 3)
+
+    us.answers[OBJECTS] = shelf.objects
+    finish(Drain(mx.db, mx.peer, line, mx.clock))
+    assert mirrored(mx) == all_of(*range(7))
+
+
 # --- circles -----------------------------------------------------------------------------------------------------
+@pytest.mark.row("TX-207", "TX-208")
 @pytest.mark.parametrize("what", CIRCLES)
 def test_it_comes_to_an_end_on_every_circle_and_keeps_what_came(
     mx: Node, us: Script, drained: Drain, what: str
@@ -212,6 +246,7 @@ def test_it_asks_an_inclusive_server_for_the_last_one_again_and_keeps_it_once(
 
 
 # --- what appears late -------------------------------------------------------------------------------------------
+@pytest.mark.row("TX-210")
 def test_it_finds_what_appears_under_an_older_date(mx: Node, us: Script, shelf: Shelf, drained: Drain) -> None:
     """TX-210, O10: a server that dates an object before it commits it."""
     shelf.hold(1, 2, 9)
@@ -285,6 +320,7 @@ def test_it_says_so_when_nothing_tells_where_to_go_on(mx: Node, us: Script, drai
     assert mirrored(mx) == all_of(1)
 
 
+@pytest.mark.row("TX-221")
 @pytest.mark.parametrize("order", [[3, 1, 2, 5, 4], [5, 4, 3, 2, 1], [2, 1, 4, 3, 5]])
 def test_it_loses_nothing_where_pages_are_not_sorted(
     mx: Node, us: Script, shelf: Shelf, drained: Drain, order: list[int]
@@ -298,6 +334,7 @@ def test_it_loses_nothing_where_pages_are_not_sorted(
     assert until(mx) == date(5)
 
 
+@pytest.mark.row("TX-221")
 def test_it_begins_anew_where_unsorted_pages_are_cut_off(mx: Node, us: Script, shelf: Shelf, drained: Drain) -> None:
     """TX-221: after a fall of the dates, where we stand is where the run began, until it is at its end."""
     shelf.hold(8, 9, 1, 2, 3, 4)
@@ -322,6 +359,7 @@ def test_it_follows_a_clock_that_is_years_off(mx: Node, us: Script, shelf: Shelf
 
 
 # --- tokens, cuts, and bad objects -------------------------------------------------------------------------------
+@pytest.mark.row("TX-211")
 def test_it_goes_on_from_the_last_date_where_a_token_has_expired(
     mx: Node, us: Script, shelf: Shelf, drained: Drain
 ) -> None:
@@ -340,7 +378,7 @@ def test_it_goes_on_from_the_last_date_where_a_token_has_expired(
     finish(drained)
 
     assert mirrored(mx) == all_of(1, 2, 3, 4, 5)
-    assert us.polls()[2].get("added_after") == date(2)
+    assert us.polls()[2].get("added_after") == just_before(2)
 
 
 def test_it_gives_up_for_this_turn_where_tokens_expire_again(
@@ -351,7 +389,7 @@ def test_it_gives_up_for_this_turn_where_tokens_expire_again(
 
     assert "HTTP 400" in unreachable(drained)
     assert len(us.polls()) == 4
-    assert mirrored(mx) == all_of(0, 1, 2, 3)
+    assert mirrored(mx) == all_of(0, 1, 2)
 
 
 @pytest.mark.parametrize("page", range(3))
@@ -378,6 +416,7 @@ def test_it_loses_and_doubles_nothing_wherever_the_line_breaks(
     assert len(asked_with) == len(set(asked_with))
 
 
+@pytest.mark.row("TX-216")
 def test_one_bad_object_among_many_is_set_aside_and_the_rest_goes_on(
     mx: Node, us: Script, shelf: Shelf, drained: Drain
 ) -> None:

@@ -1,14 +1,10 @@
 """Two nations exchange: what each gave and got is sealed, receipted, and the same on both sides."""
 
-from contextlib import closing
-from pathlib import Path
+import pytest
 
-from cert.store.engine import sqlite_module
 from feeds import wire
 from tests.cast import indicator, made_id
-from tests.feeds.border import Both, Nation
-
-SQLITE = sqlite_module()
+from tests.feeds.border import Both, copied, restored
 
 
 def test_log_and_mirror_are_equal_link_by_link(both: Both) -> None:
@@ -23,6 +19,7 @@ def test_log_and_mirror_are_equal_link_by_link(both: Both) -> None:
     assert made_id("indicator", 2) in [entry.id for entry in both.us.entries()]
 
 
+@pytest.mark.row("TX-222")
 def test_silence_is_stable(both: Both) -> None:
     both.us.give(indicator(1))
 
@@ -39,25 +36,6 @@ def test_every_batch_is_receipted_once(both: Both) -> None:
 
 
 # --- what breaks -------------------------------------------------------------------------------------------------
-def copied(nation: Nation) -> Path:
-    """A copy of a node's database, as a backup holds it."""
-    backup = nation.settings.data / "backup.db"
-    with closing(SQLITE.connect(nation.settings.data / "puente.db")) as live:
-        live.execute("VACUUM INTO ?", (str(backup),))
-    return backup
-
-
-def restored(nation: Nation, backup: Path) -> None:
-    """The node is put back to a backup, and its border process starts again."""
-    nation.opened.close()
-    with (
-        closing(SQLITE.connect(backup)) as older,
-        closing(SQLITE.connect(nation.settings.data / "puente.db")) as live,
-    ):
-        older.backup(live)
-    nation.start()
-
-
 def test_a_node_restored_from_an_older_copy_takes_its_own_back_from_the_mirror(both: Both) -> None:
     """F19: no number is given out twice, and what was shared is whole again."""
     backup = copied(both.mx)

@@ -48,6 +48,7 @@ def test_it_flows_when_both_are_in_step(both: Both) -> None:
     assert found["out"]["entries"] == len(both.mx.entries("to:us"))
 
 
+@pytest.mark.row("TX-225")
 def test_what_was_released_and_not_receipted_waits_and_is_late_after_a_while(both: Both) -> None:
     both.mx.give(indicator(1), indicator(2))
     both.mx.tasks["release"].turn()
@@ -70,6 +71,7 @@ def test_what_is_only_filed_at_home_is_nobody_s_business(both: Both) -> None:
     assert states(both.mx, MINUTE) == (FLOWS, FLOWS)
 
 
+@pytest.mark.row("TX-225")
 def test_a_paused_direction_rests_and_loses_nothing(both: Both) -> None:
     assert puente(both.mx, "peer", "pause", "us", "--direction", "out").exit_code == 0
     both.mx.give(indicator(1))

@@ -239,6 +239,7 @@ def test_it_reads_a_manifest(us: Script, line: Line) -> None:
     assert us.asked[-1] == (MANIFEST, {"added_after": date(0), "match[version]": "all", "limit": "500"})
 
 
+@pytest.mark.row("TX-211")
 @pytest.mark.parametrize("status", [400, 404, 410, 500])
 def test_it_tells_a_token_that_has_expired_from_other_faults(us: Script, line: Line, status: int) -> None:
     """TX-211: without a token the same answer means something else."""

@@ -77,6 +77,7 @@ def test_it_keeps_the_seal_of_every_entry(mx: Node, us: Script, line: Line) -> N
     assert kept == us.giver.seals
 
 
+@pytest.mark.row("TX-206", "TX-220")
 def test_it_asks_by_number_with_the_same_limit_each_time(mx: Node, us: Script, line: Line) -> None:
     """TX-206, TX-220."""
     us.giver.page_size = 2

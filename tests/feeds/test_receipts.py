@@ -85,6 +85,7 @@ def test_an_older_version_that_comes_late_is_superseded(both: Both) -> None:
     ]
 
 
+@pytest.mark.row("TX-216")
 def test_what_waits_in_quarantine_can_be_retried_and_the_giver_learns_of_it(both: Both) -> None:
     both.mx.give(indicator(1))
     both.settle()

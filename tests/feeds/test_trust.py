@@ -47,6 +47,7 @@ def test_it_asks_a_server_for_whom_the_ca_file_vouches(root: Authority, ca_file:
         assert us.url.startswith("https://")
 
 
+@pytest.mark.row("TX-202")
 @pytest.mark.parametrize("what", IMPOSTORS)
 def test_it_says_nothing_to_whoever_cannot_prove_who_he_is(
     root: Authority, ca_file: Path, tmp_path: Path, what: str
@@ -60,11 +61,13 @@ def test_without_a_ca_file_it_trusts_the_system_and_not_everybody(root: Authorit
         assert "its certificate is not one we trust" in refused(us, Trust())
 
 
+@pytest.mark.row("TX-203")
 def test_a_ca_file_is_trusted_in_place_of_the_system_s(ca_file: Path) -> None:
     """TX-203: nobody else in the world can vouch for this peer."""
     assert len(Trust(ca_file).context().get_ca_certs()) == 1
 
 
+@pytest.mark.row("TX-202")
 def test_it_speaks_no_tls_older_than_1_2(root: Authority, ca_file: Path, tmp_path: Path) -> None:
     """TX-202."""
     old = tls(tmp_path, root.issue())
@@ -77,6 +80,7 @@ def test_it_speaks_no_tls_older_than_1_2(root: Authority, ca_file: Path, tmp_pat
 
 
 # --- pins --------------------------------------------------------------------------------------------------------
+@pytest.mark.row("TX-203")
 def test_it_asks_only_a_server_whose_key_is_pinned(root: Authority, ca_file: Path, tmp_path: Path) -> None:
     """TX-203, N2: another key for which the same authority vouches is not his."""
     his, other = root.issue(), root.issue()
@@ -113,6 +117,7 @@ def client(made: Issued, folder: Path, ca_file: Path) -> Trust:
     return Trust(ca_file, *made.write(folder, "client"))
 
 
+@pytest.mark.row("TX-203")
 def test_it_shows_its_certificate_and_takes_a_new_one_without_a_restart(
     root: Authority, ca_file: Path, tmp_path: Path
 ) -> None:
