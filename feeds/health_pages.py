@@ -1,5 +1,6 @@
 """The page that says how the exchange goes, and what waits in quarantine."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -20,6 +21,7 @@ from feeds.health import BROKEN, FLOWS, FROZEN, PAUSED, WAITS, Direction, PeerHe
 from feeds.ledger import IN, OUT
 from feeds.store import Peer
 
+WHOLE = re.compile("[0-9]{1,18}")
 SHOWN = 100  # entries in quarantine, the newest
 STATES = {
     FLOWS: lazy_gettext("flows"),
@@ -65,29 +67,29 @@ def blueprint(portal: Portal) -> Blueprint:
         flash(gettext("It goes on.") if rests else gettext("It rests now. Nothing is lost meanwhile."), "done")
         return redirect(url_for("exchange.show"))
 
-    @pages.get("/exchange/<nation>/quarantine/<int:number>")
-    def quarantined(nation: str, number: int) -> str:
+    @pages.get("/exchange/<nation>/quarantine/<number>")
+    def quarantined(nation: str, number: str) -> str:
         who = _demand_officer()
         with reading(portal.db) as c:
-            peer = _peer(c, nation)
-            found = aside.between(c, receipts.follower_name(peer), peer.inbound, number, number)
+            peer, at = _peer(c, nation), _number(number)
+            found = aside.between(c, receipts.follower_name(peer), peer.inbound, at, at)
             if not found:
                 raise NotFound("aside", "There is nothing here under that address, or it is not for you.")
-            (entry,) = log.entries_numbered(c, peer.inbound, [number])
-        acts.note(portal.db, "read-quarantine", who.login, portal.clock(), peer=peer.name, number=number)
+            (entry,) = log.entries_numbered(c, peer.inbound, [at])
+        acts.note(portal.db, "read-quarantine", who.login, portal.clock(), peer=peer.name, number=at)
         text = entry.body.decode("utf-8")
         return render_template(
             "quarantined.html", one=found[0], text=text, nation=nation, name=words.nation_name(nation)
         )
 
-    @pages.post("/exchange/<nation>/quarantine/<int:number>")
-    def retry(nation: str, number: int) -> Response:
-        who = _demand_officer()
+    @pages.post("/exchange/<nation>/quarantine/<number>")
+    def retry(nation: str, number: str) -> Response:
+        who, at = _demand_officer(), _number(number)
         try:
             with writing(portal.db) as c:
-                admit.retry(c, _peer(c, nation), number, portal.clock())
-                acts.add(c, "quarantine-retry", who.login, portal.clock(), peer=nation, number=number)
-            flash(gettext("Entry %(number)d is accepted, and the peer is told.", number=number), "done")
+                admit.retry(c, _peer(c, nation), at, portal.clock())
+                acts.add(c, "quarantine-retry", who.login, portal.clock(), peer=nation, number=at)
+            flash(gettext("Entry %(number)d is accepted, and the peer is told.", number=at), "done")
         except Refused as refusal:
             flash(gettext("It still cannot be taken: %(why)s", why=words.sentence(refusal)), "error")
         return redirect(url_for("exchange.show"))
@@ -120,6 +122,12 @@ def _demand_officer() -> Viewer:
         access.may_run_exchange(who), "Only a duty officer or an administrator of the national CERT does this. Ask one."
     )
     return who
+
+
+def _number(text: str) -> int:
+    if not WHOLE.fullmatch(text):
+        raise NotFound("aside", "There is nothing here under that address, or it is not for you.")
+    return int(text)
 
 
 def _peer(c: Connection, nation: str, way: str = IN) -> Peer:

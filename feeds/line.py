@@ -18,7 +18,7 @@ from taxii2client.v21 import Collection
 from urllib3.exceptions import HTTPError
 
 from cert.errors import PeerUnreachable, Refused
-from cert.stix import parse_timestamp
+from cert.stix import Micros, parse_timestamp
 from feeds.connection import BUSY, Connection, Reply, Unreachable, network
 from feeds.connection import Address as Address
 from feeds.seal import read_salt
@@ -104,6 +104,13 @@ class Line:
     def skew_s(self) -> float | None:
         """How many seconds the server's clock was ahead of ours at its last answer, if it said; used for nothing."""
         return self.connection.skew_s
+
+    @property
+    def certificate_until(self) -> Micros | None:
+        """When the server's certificate ends, None without TLS."""
+        context = getattr(self.connection.session.adapters.get("https://"), "context", None)
+        ends = getattr(context, "valid_until", None)
+        return None if ends is None else int(ends) * 1_000_000
 
     def page(self, after: int, limit: int = PAGE) -> Page:
         """The entries after this number, at most `limit`.

@@ -3,6 +3,7 @@
 The mirror judges no object: same numbers, same bytes, `admit` reads it afterwards. What is judged is the chain. Every
 page must go on where our mirror ends, and every checkpoint in it must fit what came before and be signed. Where we
 stand is what we hold, sealed, in the same transaction as the entries: so a crash at any point repeats a page at most.
+What no checkpoint has closed yet is not kept, so that nobody who is in between can spoil the mirror for good.
 
 Whoever was told of a fork, a gap or a bad signature cannot go on by himself: the direction freezes, what was seen is
 kept, and people are told. A log that has become shorter is waited for: its owner was restored from an older copy, and
@@ -27,6 +28,7 @@ from feeds.seal import KeyList, Seal
 from feeds.store import Peer
 
 NOTED_EVERY: Micros = 10_000_000
+LONGEST = 2_000  # entries of one batch; ours have some 500
 PAGES = 20  # after so many a process looks whether it should stop; the next turn goes on from what is mirrored
 
 
@@ -38,6 +40,18 @@ class _Place:
     last: Seal
     closed: int
     keys: KeyList
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """Entries of his log in their order, with a salt each, and when the last of them was added there."""
+
+    objects: Sequence[Any]
+    salts: Sequence[bytes]
+    last_added: str
+
+
+EMPTY = _Entries((), (), "")
 
 
 class _Fault(Exception):
@@ -53,25 +67,30 @@ def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> boo
 
     Raises `PeerUnreachable`, after keeping what came whole, if he does not answer, or while this direction is frozen.
     """
-    anything = False
+    anything, tail = False, EMPTY
     for _ in range(PAGES):
         with reading(db) as c:
             if ledger.paused(c, peer.name, IN):
                 break
             _demand_going(c, peer)
             place = _place(c, peer)
-        page = line.page(place.last.number)
+        after = place.last.number + len(tail.objects)
+        page = line.page(after)
         note_contact(db, peer, line, page.head.number, clock())
         try:
             _demand_same_log(peer, place, page)
             if not page.objects:
-                _demand_all(peer, place, page)
+                _demand_all(peer, place, page, after)
                 break
-            _mirror(db, peer, place, page, clock())
+            _demand_next(peer, page, after)
+            closed, tail = _parted(tail, page)
+            if closed.objects:
+                _mirror(db, peer, place, closed, clock())
         except _Fault as fault:
             _freeze(db, peer, fault, page, clock())
-        anything = True
-        if not page.more:
+        anything = anything or bool(closed.objects)
+        if page.numbers[-1] >= page.head.number:  # whatever `more` says
+            _demand_closed(peer, tail, place.closed)
             break
     return anything
 
@@ -83,7 +102,7 @@ def note_contact(db: Engine, peer: Peer, line: Line, head: int, now: Micros) -> 
     if before is None or before.head != head or now - before.at > NOTED_EVERY:
         with writing(db) as c:
             skew_ms = None if line.skew_s is None else round(line.skew_s * 1000)
-            ledger.note_contact(c, peer.name, Contact(now, head, skew_ms, None))
+            ledger.note_contact(c, peer.name, Contact(now, head, skew_ms, line.certificate_until))
 
 
 def _place(c: Connection, peer: Peer) -> _Place:
@@ -112,24 +131,48 @@ def _demand_same_log(peer: Peer, place: _Place, page: Page) -> None:
         raise _Fault("fork", f"His log holds other entries than we have mirrored, up to number {place.last.number}.")
 
 
-def _demand_all(peer: Peer, place: _Place, page: Page) -> None:
+def _demand_all(peer: Peer, place: _Place, page: Page, after: int) -> None:
     """See to it that a peer who gives nothing more keeps nothing back, and has closed what he gave."""
-    if page.head.number > place.last.number:
+    if page.head.number > after:
         raise PeerUnreachable(
-            f"{peer.name}: his log ends at entry {page.head.number}, but he gives nothing after {place.last.number}."
+            f"{peer.name}: his log ends at entry {page.head.number}, but he gives nothing after {after}."
         )
-    if place.closed < place.last.number:
-        raise PeerUnreachable(
-            f"{peer.name}: no checkpoint closes his log after entry {place.closed}, so what follows cannot be admitted."
-        )
+    if place.closed < after:
+        raise _open(peer, place.closed)
 
 
-def _mirror(db: Engine, peer: Peer, place: _Place, page: Page, now: Micros) -> None:
-    if page.numbers[0] <= place.last.number:
-        raise PeerUnreachable(f"{peer.name}: asked for entries after {place.last.number}, it gives older ones again.")
-    if page.numbers[0] != place.last.number + 1:
-        sentence = f"His log goes on at entry {page.numbers[0]}, but the next one we lack is {place.last.number + 1}."
-        raise _Fault("gap", sentence)
+def _demand_closed(peer: Peer, tail: _Entries, closed: int) -> None:
+    """See to it that the last thing he gave is a checkpoint."""
+    if tail.objects:
+        raise _open(peer, closed)
+
+
+def _open(peer: Peer, closed: int) -> PeerUnreachable:
+    return PeerUnreachable(
+        f"{peer.name}: no checkpoint closes his log after entry {closed}, so what follows cannot be admitted."
+    )
+
+
+def _demand_next(peer: Peer, page: Page, after: int) -> None:
+    if page.numbers[0] <= after:
+        raise PeerUnreachable(f"{peer.name}: asked for entries after {after}, it gives older ones again.")
+    if page.numbers[0] != after + 1:
+        raise _Fault("gap", f"His log goes on at entry {page.numbers[0]}, but the next one we lack is {after + 1}.")
+
+
+def _parted(tail: _Entries, page: Page) -> tuple[_Entries, _Entries]:
+    """What came so far and this page, parted after the last checkpoint.
+
+    A batch that is longer than `LONGEST` is what an older version left open: it is taken before it is closed.
+    """
+    objects, salts = [*tail.objects, *page.objects], [*tail.salts, *page.salts]
+    ends = [n for n, obj in enumerate(objects, 1) if wire.kind(obj) == wire.CHECKPOINT]
+    at = ends[-1] if ends else len(objects) if len(objects) > LONGEST else 0
+    last = page.last_added
+    return _Entries(objects[:at], salts[:at], last), _Entries(objects[at:], salts[at:], last)
+
+
+def _mirror(db: Engine, peer: Peer, place: _Place, page: _Entries, now: Micros) -> None:
     came = [received(obj, peer.org, now) for obj in page.objects]
     bodies = [said.body if isinstance(said, Statement) else said for said in came]
     seals = seal.chained(place.last, zip(page.salts, bodies, strict=True))

@@ -60,12 +60,18 @@ class Trust:
 
 
 class _Pinning(ssl.SSLContext):
-    """A context that lets no server through whose key is not pinned, before anything is said to it."""
+    """A context that lets no server through whose key is not pinned, before anything is said to it.
+
+    `valid_until` is when the certificate that it last saw ends, in seconds since the epoch.
+    """
 
     pins: frozenset[str] = frozenset()
+    valid_until: float | None = None
 
     def wrap_socket(self, *args: Any, **more: Any) -> ssl.SSLSocket:
         made = super().wrap_socket(*args, **more)
+        ends = (made.getpeercert() or {}).get("notAfter")
+        self.valid_until = ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
         if self.pins and pin(made.getpeercert(binary_form=True) or b"") not in self.pins:
             made.close()
             raise ssl.SSLError(_PIN)

@@ -2,7 +2,8 @@
 
 A token is the position and a MAC over account, address, filters and position. It serves on any process of the node,
 after any restart, as often as wanted; for another account, collection or question it is worth nothing.
-`limit` is left out of the seal, as taxii2-client changes it between pages.
+`limit` is left out of the seal, as taxii2-client changes it between pages. So is `added_after`, which the
+position says too: OpenCTI's connector sends it with the first page only, or a later one with an old token.
 """
 
 import base64
@@ -48,11 +49,10 @@ def date_headers(added: Sequence[Micros]) -> dict[str, str]:
 
 
 def _after(c: Connection, service: Service, log: str, query: Query) -> int:
-    if query.next is not None:
-        return _position(service, query, query.next)
-    if query.after and border.is_border(log):
+    if query.next is None and query.after and border.is_border(log):
         return query.after
-    return 0 if query.added_after is None else pages.number_at(c, log, query.added_after)
+    since = 0 if query.added_after is None else pages.number_at(c, log, query.added_after)
+    return since if query.next is None else max(since, _position(service, query, query.next))
 
 
 def _position(service: Service, query: Query, token: str) -> int:

@@ -14,6 +14,7 @@ MOST_VALUES = 500  # of one match; beyond that a client asks twice
 MOST_FIELDS = 50
 AFTER = "x_puente_after"
 _PLAIN = {"added_after", "limit", "next", AFTER}
+_PLACE = {"added_after", "limit", "next"}
 HELD = "2.1"  # the one version of STIX that the door lets in
 _OF_DELETE = {"match[version]", "match[spec_version]"}
 _MATCH = re.compile(r"match\[[A-Za-z0-9_-]+\]")
@@ -24,7 +25,7 @@ _SPEC = re.compile(r"[0-9]\.[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question to a collection. `filters` is its text without `limit` and `next`, the same for every page of it.
+    """A question to a collection. `filters` is its text without what says where a page begins and ends.
 
     `held` says whether it asks for STIX 2.1 among others; if not, nothing that we hold is wanted.
     """
@@ -48,7 +49,7 @@ def read_query(query_string: bytes) -> Query:
         _moment("added_after", given["added_after"]) if "added_after" in given else None,
         _limit(given["limit"]) if "limit" in given else None,
         given.get("next"),
-        "&".join(f"{name}={value}" for name, value in sorted(given.items()) if name not in {"limit", "next"}),
+        "&".join(f"{name}={value}" for name, value in sorted(given.items()) if name not in _PLACE),
         _number(given.get(AFTER, "0")),
     )
 

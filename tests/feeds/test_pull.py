@@ -1,6 +1,7 @@
 """SYNC: what the peer released is mirrored, sealed, entry for entry, or not at all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,14 +90,16 @@ def test_it_asks_by_number_with_the_same_limit_each_time(mx: Node, us: Script, l
     assert {(q["limit"], q["match[version]"], q.get("next")) for q in us.polls()} == {(str(PAGE), "all", None)}
 
 
-def test_it_takes_nothing_after_a_gap_and_keeps_what_came_before_it(mx: Node, us: Script, line: Line) -> None:
+def test_it_takes_nothing_of_a_batch_with_a_gap_and_keeps_those_before_it(mx: Node, us: Script, line: Line) -> None:
+    us.giver.give(indicator(1))
+    sync(mx, line)
     us.giver.page_size = 2
-    us.giver.give(indicator(1), indicator(2), indicator(3))
-    us.pages = [us.giver.page(0), us.giver.page(3)]
+    us.giver.give(indicator(2), indicator(3), indicator(4))
+    us.pages = [us.giver.page(3), us.giver.page(6)]
 
-    assert "goes on at entry 4, but the next one we lack is 3" in unreachable(mx, line)
-    assert mirrored(mx) == us.giver.log[:2]
-    assert (stands(mx), frozen(mx)) == ((2, date(2)), "gap")
+    assert "goes on at entry 7, but the next one we lack is 6" in unreachable(mx, line)
+    assert mirrored(mx) == us.giver.log[:3]
+    assert frozen(mx) == "gap"
 
 
 def test_it_takes_no_log_that_does_not_begin_at_its_beginning(mx: Node, us: Script, line: Line) -> None:
@@ -130,7 +133,7 @@ def test_it_ends_when_a_server_repeats_the_same_page_for_ever(mx: Node, us: Scri
     us.pages = [us.giver.page(0) for _ in range(50)]
 
     assert unreachable(mx, line)
-    assert mirrored(mx) == us.giver.log[:2]
+    assert mirrored(mx) == []
     assert len(us.polls()) == 2
 
 
@@ -148,6 +151,21 @@ def test_it_asks_again_when_more_comes_without_next_or_more_is_not_said(mx: Node
     us.pages = [us.giver.page(0, next=""), us.giver.page(1, more=False)]
 
     assert sync(mx, line)
+    assert mirrored(mx) == us.giver.log
+
+
+def test_it_keeps_nothing_that_no_checkpoint_has_closed(mx: Node, us: Script, line: Line) -> None:
+    """Given that somebody in between changed an entry in the middle of a batch, when people have talked, then the true
+    entries are fetched: the mirror was not spoilt."""
+    us.giver.page_size = 2
+    us.giver.give(indicator(1), indicator(2), indicator(3))
+    true = us.giver.page(0)
+    us.pages = [replace(true, body=true.body.replace(b"2026-05-04", b"2026-05-05", 1))]
+    assert unreachable(mx, line)
+    assert (mirrored(mx), frozen(mx)) == ([], "chain")
+    with writing(mx.db) as c:
+        ledger.settle(c, "us", ledger.IN, mx.clock())
+
     assert sync(mx, line)
     assert mirrored(mx) == us.giver.log
 

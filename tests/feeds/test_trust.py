@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cert.errors import PeerUnreachable
+from cert.follow import now_us
 from config.cast import US
 from feeds.connection import Address
 from feeds.line import Line
@@ -45,6 +46,8 @@ def test_it_asks_a_server_for_whom_the_ca_file_vouches(root: Authority, ca_file:
     with serving(tls(tmp_path, root.issue())) as us, line_to(us, Trust(ca_file)) as line:
         assert line.objects("", "").objects == []
         assert us.url.startswith("https://")
+        assert line.certificate_until is not None
+        assert line.certificate_until > now_us()
 
 
 @pytest.mark.row("TX-202")

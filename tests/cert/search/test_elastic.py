@@ -250,11 +250,17 @@ def test_it_says_that_something_else_answers(shelf: ElasticShelf) -> None:
             ElasticShelf(replace(shelf.cluster, addresses=(url.replace("http", "https"),))).generations()
 
 
+class Ignorant(BaseHTTPRequestHandler):
+    """Knows nothing of what it is asked."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+
 @contextmanager
 def other_server() -> Iterator[str]:
-    """A web server that knows nothing of what it is asked."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    server.RequestHandlerClass.do_GET = lambda self: self.send_error(404)  # type: ignore[attr-defined]
+    """A web server that is no Elasticsearch."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ignorant)
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
     yield f"http://127.0.0.1:{server.server_port}"

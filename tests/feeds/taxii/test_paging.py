@@ -114,6 +114,21 @@ def test_it_takes_a_token_only_for_the_question_it_answers(node: Node) -> None:
     assert_error(node.ask(f"{OBJECTS}?limit=2&next={token[:16]}"), 400)
 
 
+@ON_BOTH
+@pytest.mark.row("TX-72")
+def test_it_takes_a_token_without_the_date_it_began_with(node: Node) -> None:
+    """As OpenCTI's connector sends it; with a later date it gives nothing that is older."""
+    node.post(*map(indicator, range(6)))
+    dates = [record["date_added"] for record in node.ask(MANIFEST).json()["objects"]]
+    token = node.ask(f"{OBJECTS}?limit=2&added_after={dates[0]}").json()["next"]
+
+    for date, first in ((None, 3), (dates[0], 3), (dates[1], 3), (dates[4], 5)):
+        asked = f"&added_after={date}" if date else ""
+        found = node.ask(f"{OBJECTS}?next={token}{asked}")
+        assert ids(found) == [indicator(n)["id"] for n in range(first, 6)]
+    assert_error(node.ask(f"{OBJECTS}?match[type]=indicator&next={token}"), 400)
+
+
 @pytest.mark.row("TX-77")
 def test_it_goes_on_to_what_came_meanwhile(node: Node) -> None:
     node.post(indicator(1), indicator(2), indicator(3))
