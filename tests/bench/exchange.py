@@ -30,7 +30,7 @@ from config.node import IMPORT
 from feeds import receipts, release, store
 from tests.bench import machine, mix
 from tests.bench.clock import seconds, speed
-from tests.bench.site import OBJECTS_PATH, Client, client_of, workbench
+from tests.bench.site import OBJECTS_PATH, Client, answers, client_of, workbench
 from tests.cast import indicator
 from tests.journeys.caller import Caller
 from tests.nations import Nations, nations
@@ -74,9 +74,11 @@ def _growing(folder: Path, sizes: list[int]) -> Iterator[Figures]:
     """The server of one node that is filled more and more."""
     unused = itertools.chain.from_iterable(map(mix.case, itertools.count()))
     with nations(folder, "mx-taxii") as both:
+        both.until(lambda: answers(both, "taxii"))
         db, client = both.db("mx"), client_of(both)
         for held in sizes:
             _fill(db, unused, held)
+            client.connection.close()  # the server has hung up meanwhile; the next question opens it again
             yield _figures(both, db, client, unused, held)
             print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)

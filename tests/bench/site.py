@@ -76,7 +76,7 @@ class Site:
 def site(folder: Path, engines: Engines, held: int) -> Iterator[Site]:
     """Two nodes with their seed, a portal and a TAXII server in front of one, and signed-in clients."""
     with nations(folder, "mx-portal", "mx-taxii", told=engines.told) as both:
-        both.until(lambda: _answers(both, "taxii") and _answers(both, "portal"))
+        both.until(lambda: answers(both, "taxii") and answers(both, "portal"))
         served, twin = (node.database(both.settings(n), BIG_CACHE_MB) for n in ("mx", "us"))
         portal = Caller(both.portal("mx"))
         portal.sign_in("ana", both.password("mx", "ana"))
@@ -115,7 +115,8 @@ def _connection(both: Nations, part: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
 
 
-def _answers(both: Nations, part: str) -> bool:
+def answers(both: Nations, part: str) -> bool:
+    """Whether the Mexican node's `taxii` or `portal` listens."""
     connection = _connection(both, part)
     try:
         connection.connect()
