@@ -15,6 +15,7 @@ from cert.stix import Micros
 from cert.store.engine import Engine
 from config.reading import secret_in
 from config.settings import Settings
+from feeds import health_pages
 from feeds import pages as exchange
 
 
@@ -41,7 +42,7 @@ def make_portal(settings: Settings, db: Engine, index: Callable[[], Index], cloc
             Entry("exchange.show", lazy_gettext("Exchange"), "exchange", access.may_run_exchange),
         ),
         blueprints=exchange.blueprints(portal),
-        peers=exchange.peer_states(db, clock),
+        peers=health_pages.peer_states(db, clock),
     )
     return portal_app(
         portal,

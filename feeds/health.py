@@ -7,7 +7,7 @@ from cert.stix import Micros
 from cert.store import aside, log
 from cert.store.engine import Connection
 from cert.store.log import RECORD
-from feeds import ledger, receipts, release, store, wire
+from feeds import ledger, receipts, release, store
 from feeds.ledger import GAVE, GOT, IN, OUT, Contact, Evidence, Pause
 from feeds.store import Peer
 
@@ -131,7 +131,6 @@ def _oldest_act(c: Connection, peer: Peer) -> Micros | None:
 
 
 def _owed(c: Connection, log_name: str, seen: int) -> tuple[int, Micros | None]:
-    """How many entries after the last receipt one is owed for, and when the first of them was sent."""
-    entries = log.after(c, log_name, seen, LOOKED_AT)
-    first = next((entry for entry in entries if not wire.kind(entry.obj())), None)
-    return (log.head(c, log_name) - first.number + 1, first.date_added) if first else (0, None)
+    """How many entries after the last receipt wait for one, and when the first that one is owed for was sent."""
+    first = ledger.first_owed(c, log_name, seen)
+    return (log.head(c, log_name) - first[0] + 1, first[1]) if first else (0, None)

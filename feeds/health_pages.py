@@ -1,6 +1,7 @@
 """The page that says how the exchange goes, and what waits in quarantine."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -97,9 +98,14 @@ def blueprint(portal: Portal) -> Blueprint:
     return pages
 
 
-def peer_states(c: Connection, now: Micros) -> list[PeerState]:
+def peer_states(db: Engine, clock: Callable[[], Micros]) -> Callable[[], list[PeerState]]:
     """How the exchange with each peer is, in one sentence each, for the frame of every page."""
-    return [_sentence(one) for one in health.look(c, now)]
+
+    def states() -> list[PeerState]:
+        with reading(db) as c:
+            return [_sentence(one) for one in health.look(c, clock())]
+
+    return states
 
 
 def _sentence(one: PeerHealth) -> PeerState:
@@ -178,9 +184,3 @@ def _for_how_long(lag: Micros) -> str:
     if seconds < 7200:
         return str(ngettext("%(num)d minute", "%(num)d minutes", seconds // 60))
     return str(ngettext("%(num)d hour", "%(num)d hours", seconds // 3600))
-
-
-def states(db: Engine, now: Micros) -> list[PeerState]:
-    """The same as `peer_states`, in a transaction of its own."""
-    with reading(db) as c:
-        return peer_states(c, now)

@@ -23,7 +23,8 @@ from cert.stix import Micros
 from cert.store import log
 from cert.store.engine import Connection, among, insert_new, insert_rows
 from cert.store.entries import log_number
-from cert.store.tables import Text, logs, metadata
+from cert.store.tables import Text, entries, logs, metadata
+from feeds import wire
 from feeds.seal import Seal
 
 GAVE, GOT = "gave", "got"
@@ -254,6 +255,18 @@ def last_receipt(c: Connection, peer: str, way: str) -> Micros | None:
     """When the last receipt was given or got; None before the first."""
     found = select(receipts.c.at).where(receipts.c.peer == peer, receipts.c.way == way)
     return c.execute(found.order_by(receipts.c.last.desc()).limit(1)).scalar_one_or_none()
+
+
+def first_owed(c: Connection, log_name: str, seen: int) -> tuple[int, Micros] | None:
+    """The number of the first entry after `seen` for which a receipt is owed, and when it was added; None without one.
+
+    What nodes tell each other beside their objects is passed over, however much of it there is.
+    """
+    found = select(entries.c.number, entries.c.date_added).where(
+        entries.c.log == log_number(log_name), entries.c.number > seen, entries.c.type.not_in(wire.OWES_NOTHING)
+    )
+    row = c.execute(found.order_by(entries.c.number).limit(1)).first()
+    return (row.number, row.date_added) if row else None
 
 
 def receipt_for(c: Connection, peer: str, way: str, number: int) -> tuple[Micros, Outcome | None] | None:

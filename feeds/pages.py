@@ -13,9 +13,7 @@ from cert import access, acts, extension, sight, stix
 from cert.access import Viewer
 from cert.errors import Conflict, NotFound
 from cert.portal import rows, titles, words
-from cert.portal.frame import PeerState
 from cert.portal.portal import Panel, PanelRow, PeerChoice, Portal, viewer
-from cert.stix import Micros
 from cert.store import current, log
 from cert.store.engine import Connection, Engine, reading
 from cert.store.log import RECORD, Entry
@@ -137,12 +135,6 @@ def held_count(db: Engine) -> Callable[[Viewer], int]:
             return len(sight.visible(c, who, log.entries_numbered(c, RECORD, numbers)))
 
     return count
-
-
-def peer_states(db: Engine, clock: Callable[[], Micros]) -> Callable[[], Sequence[PeerState]]:
-    """How the exchange with each peer is, in one sentence each, for the frame of every page."""
-
-    return lambda: health_pages.states(db, clock())
 
 
 def _asked(c: Connection, who: Viewer, ref: str, nation: str) -> tuple[Peer, Entry]:

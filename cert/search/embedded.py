@@ -232,8 +232,8 @@ class Embedded:
             noted = {"mark": _MARK, "number": mark.number, "added": mark.added}
             writer.add_document(tantivy.Document.from_dict(noted, self._schema))
             writer.commit()
-        except BaseException:
-            self._writer = None  # a writer that failed is of no more use; the next batch takes a new one
+        except BaseException:  # documents are made in here: whatever breaks off, half a batch must not be committed
+            self._writer = None  # what it was given is dropped with it; the next batch takes a new one
             raise
 
     def _remove(self, writer: tantivy.IndexWriter, lines: Iterable[int]) -> None:

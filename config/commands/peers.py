@@ -142,7 +142,7 @@ def peer_resume(path: Path, nation: str) -> None:
         rested = [way for way in (ledger.IN, ledger.OUT) if ledger.unpause(c, name, way)]
         going = sorted({*frozen, *rested})
         if not going:
-            raise Refused("not-frozen", f"Nothing rests or is frozen between us and {nation}.")
+            raise Refused("not-frozen", f"Nothing rests or is frozen with the peer {nation}.")
         acts.add(c, "peer-resume", "operator", now, peer=nation, directions=going)
     click.echo(f"The exchange with {nation} goes on. If the fault is still there, it stops again and says so.")
 

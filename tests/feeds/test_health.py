@@ -58,6 +58,17 @@ def test_what_was_released_and_not_receipted_waits_and_is_late_after_a_while(bot
     assert told(both.mx)["out"]["waiting"] == 3  # and the checkpoint
 
 
+def test_what_waits_is_seen_behind_our_own_receipts(both: Both) -> None:
+    """Given a nation that gave little and acknowledged much, when it gives again, then that is seen to wait."""
+    for n in range(4):
+        both.us.give(indicator(n))
+        both.settle()
+    both.mx.give(indicator(9))
+    both.mx.tasks["release"].turn()
+
+    assert told(both.mx)["out"]["waiting"] == 2  # and the checkpoint
+
+
 def test_what_is_decided_and_not_sent_waits_too(both: Both) -> None:
     both.mx.give(indicator(1))
 
