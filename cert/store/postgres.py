@@ -57,6 +57,7 @@ SESSION = {
     "enable_seqscan": "off",  # and each has its index, as on SQLite, whether the server has counted its rows yet or not
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",  # it loses the order of the index, and all that is there is sorted for one page
     "random_page_cost": "1.1",
 }
 CLIENT = {
