@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -87,6 +88,9 @@ evidence = Table(
 
 
 _SEALS = select(seals.c.number, seals.c.salt, seals.c.link)
+_OF_LOG = _SEALS.where(seals.c.log == log_number(bindparam("log")))
+_LAST_SEAL = _OF_LOG.order_by(seals.c.number.desc()).limit(1)  # written once: every poll asks it
+_SEAL_OF = _OF_LOG.where(seals.c.number == bindparam("number"))
 
 
 contacts = Table(
@@ -176,14 +180,13 @@ def add_seals(c: Connection, log_name: str, found: Sequence[Seal]) -> None:
 
 def last_seal(c: Connection, log_name: str, start: bytes) -> Seal:
     """The seal of the last sealed entry; before the first one number 0 with the link `start`."""
-    found = _SEALS.where(seals.c.log == log_number(log_name)).order_by(seals.c.number.desc()).limit(1)
-    row = c.execute(found).first()
+    row = c.execute(_LAST_SEAL, {"log": log_name}).first()
     return Seal(*row) if row else Seal(0, b"", start)
 
 
 def seal_of(c: Connection, log_name: str, number: int) -> Seal | None:
     """The seal of one entry, None if it is not sealed."""
-    row = c.execute(_SEALS.where(seals.c.log == log_number(log_name), seals.c.number == number)).first()
+    row = c.execute(_SEAL_OF, {"log": log_name, "number": number}).first()
     return Seal(*row) if row else None
 
 

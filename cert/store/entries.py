@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import BindParameter, ScalarSelect, Select, func, select
 
 from cert.stix import Micros
 from cert.store.engine import Connection, among
@@ -55,7 +55,7 @@ ENTRIES: Select[Any] = (
 """The one SELECT that reads entries; narrow it to a log with `where`, then hand it to `read_entries`."""
 
 
-def log_number(log: str) -> ScalarSelect[int]:
+def log_number(log: str | BindParameter[str]) -> ScalarSelect[int]:
     """The number of a log, to compare a column with. Write `column + 0` where other conditions narrow far better.
 
     Most entries are of one log, which a planner without statistics cannot know: it would walk through all of it.

@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from cert.stix import Micros, canonical, sha256
 from cert.store import log, pages, people
@@ -200,11 +202,13 @@ IDS = (stix_id(1), stix_id(2))
 @pytest.mark.parametrize("ids", [None, IDS])
 @pytest.mark.parametrize("versions", [LAST, EVERY, FIRST, Versions(exact=(5,)), Versions(last=True, first=True)])
 def test_it_never_walks_through_the_whole_log(c: Connection, ids: tuple[str, ...] | None, versions: Versions) -> None:
-    found = pages._walk(BENCH, Wanted(ids, versions), Span(5, 10, 1 << 20), None)
-    sql = found.compile(c.engine, compile_kwargs={"literal_binds": True})
+    asked: list[tuple[str, Any]] = []
+    event.listen(c, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
 
-    steps = [step[3] for step in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+    pages.objects(c, BENCH, Wanted(ids, versions), Span(5, 10, 1 << 20))
+    statement, given = asked[-1]
+    steps = [step[3] for step in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
 
-    assert [step for step in steps if step.startswith("SCAN")] == []
+    assert [step for step in steps if step.startswith("SCAN") and "json_each" not in step] == []  # what was asked for
     assert [step for step in steps if "(log=?)" in step] == []
     assert ("USE TEMP B-TREE FOR ORDER BY" in steps) == (ids is not None)  # a few lines are sorted, a log never
