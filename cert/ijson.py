@@ -15,7 +15,8 @@ from cert.errors import Refused
 WHOLE_MAX = 2**53 - 1
 """The largest whole number every JSON reader keeps exactly (RFC 7493, section 2.2)."""
 
-_MAYBE_DEEP = re.compile(rb"(?:[\[{][^\[\]{}]*+){200}")
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_MAYBE_DEEP = re.compile(rb"[\[{]{200}")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | _ONLY_JSON
@@ -29,7 +30,7 @@ def parse_json(raw: bytes, *, max_depth: int = 64) -> Any:
     holds exactly, lone surrogates, NUL, and nesting deeper than `max_depth` (RFC 7493). The standard library's scanner
     with a hook for pairs is as fast as orjson here, and orjson alone cannot see that a name came twice.
     """
-    if _MAYBE_DEEP.search(raw):
+    if _MAYBE_DEEP.search(raw.translate(None, _ALL_BUT_BRACKETS)):
         _refuse_depth_beyond_the_stack(raw, max_depth)
     try:
         value = _STRICT.decode(raw.decode("utf-8"))

@@ -1,11 +1,11 @@
 """The only door in: what a peer released to us is checked, and appended to our record under his name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cert import door
+from cert import door, stix
 from cert.errors import NotFound, Refused
-from cert.stix import Checked, Micros
+from cert.stix import Micros
 from cert.store import aside, current, log, people
 from cert.store.engine import Connection
 from cert.store.log import RECORD, Entry, Statement
@@ -30,7 +30,7 @@ def admit(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
                 if kind := wire.kind(obj):
                     _hear(c, peer, entry.number, kind, obj, now)
                 else:
-                    good.append((entry, _statement(ours, peer, obj, now)))
+                    good.append((entry, _statement(ours, peer, entry, obj, now)))
             except Refused as refusal:
                 _put_aside(c, peer, entry, refusal.code, str(refusal), now)
         outcomes = _append(c, peer, good, now)
@@ -48,10 +48,13 @@ def _hear(c: Connection, peer: Peer, number: int, kind: str, obj: dict[str, Any]
         log.move_cursor(c, heard, cursor, number)
 
 
-def _statement(ours: "_Ours", peer: Peer, obj: Any, now: Micros) -> Statement:
-    checked = door.check(obj, now)
-    said = log.statement(checked, peer.org)
-    ours.demand_not_forged(checked, said)
+def _statement(ours: "_Ours", peer: Peer, entry: Entry, obj: dict[str, Any], now: Micros) -> Statement:
+    """An entry as his statement. One with an identity passed the door when it was mirrored, and need not again."""
+    if entry.line is not None:
+        said = log.restated(entry, stix.refs(obj))
+    else:
+        said = log.statement(door.check(obj, now), peer.org)
+    ours.demand_not_forged(obj, said)
     return said
 
 
@@ -76,7 +79,7 @@ def retry(c: Connection, peer: Peer, number: int, now: Micros) -> None:
     if not aside.between(c, follower, peer.inbound, number, number):
         raise NotFound("aside", f"Entry {number} of {peer.name}'s log is not set aside.")
     (entry,) = log.entries_numbered(c, peer.inbound, [number])
-    (verdict,) = log.append(c, RECORD, [_statement(_Ours(c, [entry.id]), peer, entry.obj(), now)], now)
+    (verdict,) = log.append(c, RECORD, [_statement(_Ours(c, [entry.id]), peer, entry, entry.obj(), now)], now)
     if verdict.outcome in {"conflict", "refused"}:
         differs = f"He sent this version before with other {', '.join(verdict.differs)}."
         raise Refused(verdict.outcome, verdict.sentence or differs)
@@ -96,12 +99,12 @@ class _Ours:
             entry.id: self.orgs[entry.origin] for entry in current.newest(c, RECORD, ids) if self._owns(entry)
         }
 
-    def demand_not_forged(self, checked: Checked, said: Statement) -> None:
+    def demand_not_forged(self, obj: Mapping[str, Any], said: Statement) -> None:
         """Raise `Refused` for what pretends to be ours, and for his version of what is ours (W3, SX-53).
 
         What one of our own has stated in exactly these words may come back.
         """
-        author = self.identities.get(str(checked.obj.get("created_by_ref"))) or self.identities.get(said.id)
+        author = self.identities.get(str(obj.get("created_by_ref"))) or self.identities.get(said.id)
         owner = self.owners.get(said.id)
         if (author is None and owner is None) or self._have_said(said):
             return
