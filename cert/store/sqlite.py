@@ -23,7 +23,7 @@ from cert.errors import Missing
 from cert.store.lock import Kind, Lock, in_use
 
 BUSY_TIMEOUT_MS = 30_000
-MMAP_BYTES = 1 << 28
+MMAP_BYTES = 1 << 27  # more makes nothing faster, and counts as memory of every process
 CHECKPOINT_PAGES = 4_000  # 16 MB: the id index is written all over, so most pages are copied back once for many commits
 
 

@@ -186,21 +186,25 @@ def _caught_up(folder: Path, count: int) -> str:
 
 
 def _release(both: Nations, db: Engine, count: int) -> None:
-    """State and release so many objects as our CERT, and let the border send them, without a peer at the other end."""
+    """State and release as our CERT, and let the border send it, without a peer at the other end, until his log holds
+    so many entries."""
     from config import signing, wiring
     from feeds.close import closer
     from tests.bench.writes import follow_to_end
 
     with reading(db) as c:
         ours, (peer,) = people.our_cert(c), store.all_peers(c)
-    objects = itertools.islice(itertools.chain.from_iterable(map(mix.case, itertools.count())), count)
-    while part := list(itertools.islice(objects, BATCH)):
-        said = [log.statement(door.check(obj, now_us()), ours.n, "green") for obj in part]
-        with writing(db, bulk=True) as c:
-            numbers = [verdict.number for verdict in log.append(c, RECORD, said, now_us()) if verdict.number]
-            release.append_act(c, "ana", peer, log.entries_numbered(c, RECORD, numbers), now_us())
     sends, _ = wiring.peer_followers(peer, closer(signing.signer(both.settings("mx"))))
-    follow_to_end(db, sends)
+    objects = itertools.chain.from_iterable(map(mix.case, itertools.count()))
+    while (lacking := count - _head(db, peer.outbound)) > 0:
+        for _ in range(-(-lacking // BATCH)):
+            said = [
+                log.statement(door.check(obj, now_us()), ours.n, "green") for obj in itertools.islice(objects, BATCH)
+            ]
+            with writing(db, bulk=True) as c:
+                numbers = [verdict.number for verdict in log.append(c, RECORD, said, now_us()) if verdict.number]
+                release.append_act(c, "ana", peer, log.entries_numbered(c, RECORD, numbers), now_us())
+        follow_to_end(db, sends)
 
 
 def _has_admitted(db: Engine, goal: int) -> bool:
