@@ -20,7 +20,7 @@ def check(obj: Any, now: Micros) -> Checked:
 
     Raises `Refused`, whose data names the `property` at fault, for what breaks STIX 2.1 or hides a later version. It
     judges one object alone: versions, circles and translations between objects are for whoever holds both. What is
-    merely unknown or odd is kept and said in `notes`. No stix2 object is built: that changes the text (SX-102).
+    merely unknown or odd is kept; `notes` says it. No stix2 object is built: that changes the text (SX-102).
     """
     _refuse_strange_kinds(obj)
     found = survey(obj)
@@ -30,8 +30,12 @@ def check(obj: Any, now: Micros) -> Checked:
         raise problem
     enforce(obj, found)
     version = _version(obj, now)
-    notes = tuple(remarks(obj, found))
-    return Checked(obj["id"], obj["type"], version, body, digest(obj, body, found), tuple(found.refs), notes, obj)
+    return Checked(obj["id"], obj["type"], version, body, digest(obj, body, found), tuple(found.refs), obj, found)
+
+
+def notes(checked: Checked) -> tuple[str, ...]:
+    """What was kept of an object although it was not understood or not quite right, a sentence each."""
+    return tuple(remarks(checked.obj, checked.found))
 
 
 def _version(obj: dict[str, Any], now: Micros) -> Micros | None:

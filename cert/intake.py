@@ -27,8 +27,13 @@ class Outcome:
     id: str
     version: Micros | None
     sentence: str = ""
-    notes: tuple[str, ...] = ()
     added: Micros | None = None
+    checked: Checked | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was kept of it although it was not understood or not quite right."""
+        return door.notes(self.checked) if self.checked else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def _outcome(checked: Checked, verdict: Verdict, added: Mapping[int, Micros]) ->
             f"This version is held with other content (differs in: {names}). The first is kept; send a new version."
         )
     when = added.get(verdict.number)
-    return Outcome(verdict.outcome, checked.id, checked.version, sentence, checked.notes, when)
+    return Outcome(verdict.outcome, checked.id, checked.version, sentence, when, checked)
 
 
 def carry(name: str, bench: str) -> Callable[[Connection, Sequence[Entry], Micros], None]:

@@ -41,26 +41,6 @@ TIMESTAMPS = frozenset(_TIMESTAMPS_WORDS.split())
 LONGEST_ID = 250 + 38  # the longest type (STIX 2.1 section 3.3), two dashes and a UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One object that passed the door, with what the store needs to know about it.
-
-    `version` is the instant of `modified`, else of `created`, else None. `body` is the canonical JSON (RFC 8785) that
-    is stored, served and hashed. Equal `digest` (SHA-256 of the normalised form) means same content (SX-58). `refs`
-    are pairs of property path, without list indexes, and target id, in order, each once. `notes` say what was kept
-    although it was not understood or not quite right.
-    """
-
-    id: str
-    type: str
-    version: Micros | None
-    body: bytes
-    digest: bytes
-    refs: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-    obj: dict[str, Any]
-
-
 @dataclass(slots=True)
 class Survey:
     """What one walk through an object found. Paths name properties by dots and leave list indexes out."""
@@ -71,6 +51,25 @@ class Survey:
     empties: list[str] = field(default_factory=list)
     reals: list[str] = field(default_factory=list)
     plain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One object that passed the door, with what the store needs to know about it.
+
+    `version` is the instant of `modified`, else of `created`, else None. `body` is the canonical JSON (RFC 8785) that
+    is stored, served and hashed. Equal `digest` (SHA-256 of the normalised form) means same content (SX-58). `refs`
+    are pairs of property path, without list indexes, and target id, in order, each once.
+    """
+
+    id: str
+    type: str
+    version: Micros | None
+    body: bytes
+    digest: bytes
+    refs: tuple[tuple[str, str], ...]
+    obj: dict[str, Any]
+    found: Survey
 
 
 def is_id(value: Any) -> bool:
