@@ -38,12 +38,15 @@ def portal_app(settings: Settings) -> "Flask":
     return make_portal(settings, node.database(settings), index_of(settings), now_us)
 
 
-def taxii_app(settings: Settings) -> "Flask":
-    """The TAXII 2.1 server of this node. Raises `Missing` if the node has not been made."""
+def taxii_app(settings: Settings, db: Engine | None = None) -> "Flask":
+    """The TAXII 2.1 server of this node, over its own connections or those of `db`.
+
+    Raises `Missing` if the node has not been made.
+    """
     from feeds.taxii.app import taxii_app as make_taxii_app  # workers and commands need no web framework
 
     return make_taxii_app(
-        node.database(settings),
+        db or node.database(settings),
         title=settings.name,
         secret_key=secret_in(settings.secret_key_file).encode(),
         clock=now_us,

@@ -7,13 +7,15 @@
 A node is made once and its folder copied for each test: passwords are hashed slowly on purpose.
 """
 
+import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask
@@ -28,7 +30,7 @@ from cert.search import fill
 from cert.search.index import Index
 from cert.stix import Micros, format_timestamp, parse_timestamp
 from cert.store import current, log, people, signin
-from cert.store.engine import Engine, open_db, reading, writing
+from cert.store.engine import Engine, reading, writing
 from cert.store.log import RECORD, Entry, Verdict
 from config import node as making
 from config import signing, wiring
@@ -270,9 +272,11 @@ class Browser:
         return answer
 
 
-def make(folder: Path) -> None:
-    """Make the node of the cast in a folder."""
-    (folder / "mx.toml").write_text(SETTINGS, "utf-8")
+def make(folder: Path, told: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Make the node of the cast in a folder; `told` are further settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    further = "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items())
+    (folder / "mx.toml").write_text(SETTINGS + further, "utf-8")
     settings = load(folder / "mx.toml", {})
     making.init(settings, START - DAY, MX.identity)
     db = making.database(settings)
@@ -304,8 +308,15 @@ def _people(c: Any) -> None:
 def opened(pristine: Path, folder: Path) -> Iterator[Node]:
     """A copy of the node, opened."""
     shutil.copytree(pristine, folder, dirs_exist_ok=True)
+    with at(folder) as node:
+        yield node
+
+
+@contextmanager
+def at(folder: Path) -> Iterator[Node]:
+    """The node in a folder, opened."""
     settings = load(folder / "mx.toml", {})
-    made = Node(settings, open_db(settings.database))
+    made = Node(settings, making.opened(settings))
     try:
         yield made
     finally:

@@ -123,12 +123,16 @@ def nations(folder: Path, *names: str, told: Told = NOTHING) -> Iterator[Nations
 
 def on_servers(folder: Path, database_url: str, elastic_url: str, alias: str) -> Mapping[str, str]:
     """The settings of a node on PostgreSQL and Elasticsearch; the password in the URL goes to a file in `folder`."""
+    return {**on_postgres(folder, database_url), "elasticsearch": elastic_url, "elasticsearch_alias": alias}
+
+
+def on_postgres(folder: Path, database_url: str) -> dict[str, str]:
+    """The settings of a node on PostgreSQL, its index in a folder as usual."""
     there = urlsplit(database_url)
     secret = folder / "database.password"
     secret.write_text(there.password or "", "utf-8")
     database = f"postgresql://{there.username}@{there.hostname}:{there.port}{there.path}"
-    index = {"elasticsearch": elastic_url, "elasticsearch_alias": alias}
-    return {"database": database, "database_password_file": str(secret), **index}
+    return {"database": database, "database_password_file": str(secret)}
 
 
 def free_ports(count: int) -> list[int]:

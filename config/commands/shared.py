@@ -30,8 +30,10 @@ def settings_of(path: Path) -> Settings:
 
 
 def database_of(path: Path) -> Engine:
-    """The database of the node whose settings file this is."""
-    return node.database(settings_of(path))
+    """The database of the node whose settings file this is. Its connections end with the command."""
+    db = node.database(settings_of(path))
+    click.get_current_context().call_on_close(db.dispose)
+    return db
 
 
 @contextmanager

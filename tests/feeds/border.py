@@ -1,7 +1,6 @@
 """Two nations in one process: both nodes as they are made, their real TAXII servers, and border processes that a test
 turns by hand. So a test sees every step, and nothing waits."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -20,6 +19,7 @@ from config import node, pair, wiring
 from config.settings import Settings
 from feeds import ledger, release, store
 from feeds.store import Peer
+from tests.feeds.stores import Stock
 from tests.nations import free_ports
 
 SQLITE = sqlite_module()
@@ -119,23 +119,27 @@ def restored(nation: Nation, backup: Path) -> None:
     nation.start()
 
 
-def make(folder: Path) -> None:
-    """Make two nodes to copy."""
-    pair.make(folder, dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True)))
+def make(folder: Path, told: pair.Told = pair.NOTHING) -> None:
+    """Make two nodes to copy; `told` are further settings of either."""
+    pair.make(folder, dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True)), told)
 
 
 @contextmanager
 def both(made: Path, folder: Path) -> Iterator[Both]:
-    """A copy of two nodes, with their TAXII servers up and their borders ready to be turned."""
-    shutil.copytree(made, folder, symlinks=True)
-    for settings in folder.glob("*.toml"):
-        settings.write_text(settings.read_text("utf-8").replace(str(made), str(folder)), "utf-8")
+    """A copy of two nodes on SQLite, with their TAXII servers up and their borders ready to be turned."""
+    with Stock(made).copied(folder), at(folder) as two:
+        yield two
+
+
+@contextmanager
+def at(folder: Path) -> Iterator[Both]:
+    """The two nodes in a folder, likewise."""
     with ExitStack() as started:
         sides = pair.sides(folder)
         nations = {code: Nation(side.settings, side.db) for code, side in sides.items()}
         for nation in nations.values():
             started.enter_context(node.disposing(nation.db))
-            started.enter_context(_serving(nation.settings))
+            started.enter_context(_serving(nation))
         for nation in nations.values():
             nation.start()
             started.callback(nation.opened.close)
@@ -143,8 +147,9 @@ def both(made: Path, folder: Path) -> Iterator[Both]:
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[None]:
-    server = make_server(settings.taxii_host, settings.taxii_port, wiring.taxii_app(settings), threaded=True)
+def _serving(nation: Nation) -> Iterator[None]:
+    settings, app = nation.settings, wiring.taxii_app(nation.settings, nation.db)
+    server = make_server(settings.taxii_host, settings.taxii_port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

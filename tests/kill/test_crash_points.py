@@ -5,11 +5,8 @@ A step that `points` finds in the source and no scene reaches fails its test: so
 """
 
 import ast
-import gc
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +25,7 @@ from tests.kill.book import Book, check
 from tests.kill.dying import dies, turned
 from tests.kill.points import AFTER, BEFORE
 from tests.kill.scenes import SCENES, they_exchange
-from tests.nations import free_ports, on_servers
+from tests.nations import free_ports, on_postgres
 
 NOWHERE = "no scene"
 REACHED: dict[str, tuple[str, ...]] = {
@@ -141,11 +138,11 @@ ON_A_SERVER = ("cert.follow._apply:2", "feeds.pull._mirror:1")
 
 def test_it_loses_and_doubles_nothing_on_a_server(postgres_url: str, tmp_path: Path) -> None:
     """The same on PostgreSQL, for what writes most: one process after the other dies, and the server does not."""
-    there = dict(list(on_servers(tmp_path, postgres_url, "", "").items())[:2])
+    there = on_postgres(tmp_path, postgres_url)
     ports = dict(zip(pair.USUAL_PORTS, free_ports(len(pair.USUAL_PORTS)), strict=True))
     pair.make(tmp_path / "made", ports, {"mx": there})
     book = Book()
-    with left_open(), border.both(tmp_path / "made", tmp_path / "both") as both:
+    with border.both(tmp_path / "made", tmp_path / "both") as both:
         both.settle()
         for n, point in enumerate((f"{step}:{side}" for step in ON_A_SERVER for side in (BEFORE, AFTER)), 1):
             they_exchange(both, book, 1000 * n)
@@ -155,15 +152,6 @@ def test_it_loses_and_doubles_nothing_on_a_server(postgres_url: str, tmp_path: P
             both.settle()
             check(both, book)
             assert both.settle() == 0
-
-
-@contextmanager
-def left_open() -> Iterator[None]:
-    """A TAXII server in this process leaves its connections to whoever clears up, and psycopg complains of it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 # --- another maker's server --------------------------------------------------------------------------------------

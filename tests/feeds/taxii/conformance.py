@@ -1,11 +1,15 @@
 """`python -m tests.feeds.taxii.conformance` writes feeds/taxii/CONFORMANCE.md: each row, its promise and its tests."""
 
-import ast
+import functools
+import json
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.catalogues import ROOT
 
@@ -16,27 +20,31 @@ HEAD = """# What the TAXII 2.1 server promises, and the tests that hold it
 
 Written by `python -m tests.feeds.taxii.conformance` from `tests/feeds/taxii/rows.toml`; a test fails while it is not
 up to date, or while a row has no test. The tests ask a server that really runs, under gunicorn. Levels: M the standard
-demands it, S it recommends it, O it allows it, D it is silent or weak there, and we decided.
+demands it, S it recommends it, O it allows it, D it is silent or weak there, and we decided. Stores: both, if the tests
+are run on a node on SQLite and on one on PostgreSQL; none, if they are about a line on which nothing is stored.
 """
+BOTH, NO_STORE = "both", "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A promise; `instead` says why it has no test."""
+    """A promise, and whether it is held on both stores or needs none; `instead` says why it has no test."""
 
     id: str
     level: str
     promise: str
+    stores: str = BOTH
     instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """A test and one row that it stands for."""
+    """A test, one row that it stands for, and the stores that it is run on."""
 
     row: str
     file: Path
     test: str
+    stores: tuple[str, ...]
 
     def words(self) -> str:
         """The test as a link with its name in words."""
@@ -54,9 +62,37 @@ def interop() -> dict[str, tuple[str, list[str]]]:
     return {name: (said[0], said[1:]) for name, said in _read()["interop"].items()}
 
 
+@functools.cache
 def citations() -> list[Cited]:
-    """Every citation under tests/feeds, in the order of files and lines."""
-    return [cited for file in sorted(FOLDER.rglob("test_*.py")) for cited in _in_file(file)]
+    """Every citation under tests/feeds, in the order of files and lines, as pytest finds them."""
+    # Without its terminal pytest writes nothing but what we write, and does not know the options that we give it.
+    options = (
+        "-p",
+        "no:terminal",
+        "-o",
+        "addopts=--import-mode=importlib",
+        "-p",
+        "tests.feeds.taxii.conformance",
+        "--collect-only",
+        "-s",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(FOLDER)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [Cited(row, Path(file), test, tuple(stores)) for row, file, test, stores in json.loads(done.stdout)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write what `citations` reads; this module is a plug-in of the pytest that it starts."""
+    found: dict[tuple[Path, int, str, str], set[str]] = {}
+    for item in session.items:
+        for row in (row for mark in item.iter_markers("row") for row in mark.args):
+            at = (item.path, item.location[1] or 0, item.originalname, row)  # type: ignore[attr-defined]
+            params = item.callspec.params if hasattr(item, "callspec") else {}
+            found.setdefault(at, set()).update({params["store"]} if "store" in params else ())
+    told = [[row, str(path), test, sorted(stores)] for (path, _, test, row), stores in sorted(found.items())]
+    sys.stdout.write(json.dumps(told))
 
 
 def table() -> str:
@@ -64,8 +100,11 @@ def table() -> str:
     cited = citations()
     lines = [HEAD]
     for title, rows in parts():
-        lines += [f"## {title}\n", "| row | level | promise | tests |", "| --- | --- | --- | --- |"]
-        lines += [f"| {row.id} | {row.level} | {row.promise} | {_tests(row, cited)} |" for row in rows]
+        lines += [f"## {title}\n", "| row | level | promise | stores | tests |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            f"| {row.id} | {row.level} | {row.promise} | {'' if row.instead else row.stores} | {_tests(row, cited)} |"
+            for row in rows
+        ]
         lines.append("")
     lines += ["## The interoperability document's mandatory server rows\n", "| row | asks for | held by | result |"]
     lines.append("| --- | --- | --- | --- |")
@@ -81,19 +120,6 @@ def _read() -> Any:
 
 def _tests(row: Row, cited: list[Cited]) -> str:
     return "; ".join(one.words() for one in cited if one.row == row.id) or f"none: {row.instead}"
-
-
-def _in_file(file: Path) -> Iterator[Cited]:
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.FunctionDef):
-            for row in (row for decorator in node.decorator_list for row in _rows_of(decorator)):
-                yield Cited(row, file, node.name)
-
-
-def _rows_of(decorator: ast.expr) -> list[str]:
-    if not (isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.row"):
-        return []
-    return [str(given.value) for given in decorator.args if isinstance(given, ast.Constant)]
 
 
 if __name__ == "__main__":

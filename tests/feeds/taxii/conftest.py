@@ -11,6 +11,7 @@ import feeds.store  # noqa: F401 its tables stand on the same MetaData
 from cert.store import log, people, roots, signin
 from cert.store.engine import Connection, Engine, open_db, writing
 from cert.store.tables import metadata
+from tests.feeds.stores import SQLITE
 from tests.feeds.taxii.node import (
     BENCH,
     ELSEWHERE,
@@ -25,7 +26,7 @@ from tests.feeds.taxii.node import (
     closing,
     house,
 )
-from tests.servers.postgres import USER, Door
+from tests.servers.postgres import Door
 
 Start = Callable[..., Node]
 PORTS = 12
@@ -55,22 +56,21 @@ def postgres_cast(postgres_server: Door) -> Iterator[str]:
     postgres_server.drop(url)
 
 
-@pytest.fixture(params=["sqlite"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """The database of a node with the cast: SQLite, unless a test asks for both stores (`ON_BOTH`)."""
-    if request.param == "sqlite":
+@pytest.fixture
+def db(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """The database of a node with the cast, on one store after the other."""
+    if store == SQLITE:
         shutil.copy(request.getfixturevalue("sqlite_cast"), tmp_path / "node.db")
         engine = open_db(f"sqlite:///{tmp_path / 'node.db'}")
         yield engine
         engine.dispose()
         return
     door, cast = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_cast")
-    name = f"t{secrets.token_hex(6)}"
-    door.run(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {cast}")
-    engine = open_db(door.url(name))
+    url = door.copy(cast, f"t{secrets.token_hex(6)}")
+    engine = open_db(url)
     yield engine
     engine.dispose()
-    door.drop(door.url(name))
+    door.drop(url)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from cert.stix import Micros, format_timestamp
@@ -29,8 +28,6 @@ COLLECTION = f"/puente/collections/{BENCH}/"
 OBJECTS = f"{COLLECTION}objects/"
 MANIFEST = f"{COLLECTION}manifest/"
 STATUS = "/puente/status/"
-ON_BOTH = pytest.mark.parametrize("db", ["sqlite", "postgres"], indirect=True)
-"""For a test that stands for a promise of the store: it is held on either one."""
 
 OTHER = "federal"
 """The name of a second root, in which only `customs` has a collection."""

@@ -11,9 +11,8 @@ import pytest
 from cert import door
 from cert.store import log
 from cert.store.engine import writing
-from tests.feeds.taxii.node import MANIFEST, OBJECTS, ON_BOTH, SECOND, START, Node, closing, ids, indicator
+from tests.feeds.taxii.node import MANIFEST, OBJECTS, SECOND, START, Node, closing, ids, indicator
 
-pytestmark = ON_BOTH
 LAST = "X-TAXII-Date-Added-Last"
 Given = TypeVar("Given")
 

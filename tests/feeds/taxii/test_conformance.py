@@ -1,5 +1,6 @@
 """The list of promises and the tests that hold them are kept together."""
 
+from tests.feeds.stores import STORES
 from tests.feeds.taxii import conformance
 
 
@@ -21,6 +22,17 @@ def test_it_has_a_test_for_every_row() -> None:
 
     assert [row.id for row in rows() if (row.id in cited) == bool(row.instead)] == []
     assert [row.id for row in rows() if row.instead and row.level == "M"] == []
+
+
+def test_it_holds_every_row_on_both_stores() -> None:
+    """But a row that needs none, which no test of it has."""
+    held = {
+        row.id: {store for one in conformance.citations() if one.row == row.id for store in one.stores}
+        for row in rows()
+    }
+    needed = {row.id: set(STORES) if row.stores == conformance.BOTH and not row.instead else set() for row in rows()}
+
+    assert held == needed
 
 
 def test_it_has_a_row_for_every_citation() -> None:

@@ -7,7 +7,7 @@ from cert.stix import canonical, sha256
 from cert.store import log
 from cert.store.engine import Engine, writing
 from feeds.taxii.app import taxii_app
-from tests.feeds.taxii.node import COLLECTION, HIDDEN, OBJECTS, ON_BOTH, SECRET, START, Node, ids, indicator
+from tests.feeds.taxii.node import COLLECTION, HIDDEN, OBJECTS, SECRET, START, Node, ids, indicator
 from tests.feeds.taxii.work import Work
 
 FEW, MANY = 1_000, 16_000
@@ -57,7 +57,6 @@ def fill(db: Engine, numbers: range) -> None:
             log.append(c, "bench:customs", said, START)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-83", "TX-69")
 def test_it_costs_a_page_the_same_however_much_is_held(node: Node, client: FlaskClient, db: Engine) -> None:
     def costs(token: str = "") -> list[int]:

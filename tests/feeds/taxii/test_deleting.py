@@ -10,7 +10,6 @@ from tests.feeds.taxii.node import (
     HIDDEN,
     MANIFEST,
     OBJECTS,
-    ON_BOTH,
     SECOND,
     START,
     TO_US,
@@ -20,7 +19,6 @@ from tests.feeds.taxii.node import (
     indicator,
 )
 
-pytestmark = ON_BOTH
 ONE = f"{OBJECTS}{indicator(1)['id']}/"
 
 

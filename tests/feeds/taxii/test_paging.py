@@ -12,7 +12,7 @@ from cert.store.engine import Connection, reading, writing
 from feeds import ledger, seal
 from tests.feeds.taxii.conftest import Start
 from tests.feeds.taxii.house import KEY
-from tests.feeds.taxii.node import BENCH, MANIFEST, OBJECTS, ON_BOTH, START, TO_US, Node, assert_error, ids, indicator
+from tests.feeds.taxii.node import BENCH, MANIFEST, OBJECTS, START, TO_US, Node, assert_error, ids, indicator
 
 SALT = bytes(seal.SALT_BYTES)
 FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
@@ -47,7 +47,6 @@ def test_it_gives_everything_once_in_order(node: Node, way: Any, path: str, limi
     assert [found for page in pages for found in ids(page)] == [indicator(n)["id"] for n in range(7)]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-72", "TX-73", "TX-G1")
 def test_it_pages_through_one_big_post(start: Start) -> None:
     node = start(page_limit=400)
@@ -58,7 +57,6 @@ def test_it_pages_through_one_big_post(start: Start) -> None:
     assert [found for page in pages for found in ids(page)] == [indicator(n)["id"] for n in range(5_000)]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-74", "TX-79")
 def test_it_dates_a_page_by_its_first_and_last_record(node: Node) -> None:
     node.post(*map(indicator, range(5)))
@@ -86,7 +84,6 @@ def test_it_says_nothing_on_an_empty_page(node: Node, path: str) -> None:
     assert LAST not in answer.headers
 
 
-@ON_BOTH
 @pytest.mark.row("TX-76", "TX-72")
 def test_it_gives_the_same_page_again_even_after_a_restart(start: Start) -> None:
     node = start()
@@ -114,7 +111,6 @@ def test_it_takes_a_token_only_for_the_question_it_answers(node: Node) -> None:
     assert_error(node.ask(f"{OBJECTS}?limit=2&next={token[:16]}"), 400)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-72")
 def test_it_takes_a_token_without_the_date_it_began_with(node: Node) -> None:
     """As OpenCTI's connector sends it; with a later date it gives nothing that is older."""
@@ -141,7 +137,6 @@ def test_it_goes_on_to_what_came_meanwhile(node: Node) -> None:
     assert "more" not in rest
 
 
-@ON_BOTH
 @pytest.mark.row("TX-122")
 def test_it_ends_a_page_before_it_has_too_many_bytes(start: Start) -> None:
     node = start(page_bytes=10_000)
@@ -212,7 +207,6 @@ def test_it_numbers_the_entries_of_a_border_log(node: Node) -> None:
     assert "x_puente_entries" not in node.ask(path.replace(TO_US, BENCH)).json()
 
 
-@ON_BOTH
 @pytest.mark.row("TX-85")
 def test_it_serves_the_bytes_it_stored(node: Node) -> None:
     sent = indicator(1, x_zero=1.50, x_list=[{"b": 1, "a": []}], lang="es")

@@ -17,7 +17,6 @@ from tests.feeds.taxii.node import (
     HIDDEN,
     MANIFEST,
     OBJECTS,
-    ON_BOTH,
     SECOND,
     START,
     STATUS,
@@ -84,7 +83,6 @@ def test_it_stores_and_says_so(node: Node) -> None:
     assert ids(node.ask(OBJECTS)) == [indicator(1)["id"], indicator(2)["id"]]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-90", "TX-104")
 @pytest.mark.parametrize("place", [0, 25, 49])
 def test_it_stores_the_good_ones_beside_a_bad_one(node: Node, place: int) -> None:
@@ -109,7 +107,6 @@ def test_it_names_the_place_of_a_thing_without_an_id(node: Node, thing: object) 
     assert failures[0]["message"].startswith("Object 2 of the envelope: ")
 
 
-@ON_BOTH
 @pytest.mark.row("TX-81", "TX-92", "TX-96")
 def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
     node.post(indicator(1), indicator(1), indicator(2))
@@ -122,7 +119,6 @@ def test_it_counts_a_repetition_as_a_success(node: Node) -> None:
     assert len(ids(before)) == 2
 
 
-@ON_BOTH
 @pytest.mark.row("TX-93", "TX-G8")
 def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -> None:
     node.post(indicator(1))
@@ -134,7 +130,6 @@ def test_it_keeps_the_first_of_two_contents_and_names_what_differs(node: Node) -
     assert node.ask(OBJECTS).json()["objects"] == [indicator(1)]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-93")
 def test_it_keeps_the_other_content_for_review_once(node: Node) -> None:
     node.post(indicator(1), indicator(1, name="Other"))
@@ -159,7 +154,6 @@ def test_it_lists_every_success_or_none(node: Node, count: int, listed: int) -> 
     assert len(node.post(*map(indicator, range(count))).json().get("successes", [])) == listed
 
 
-@ON_BOTH
 @pytest.mark.row("TX-63", "TX-88")
 def test_it_names_the_version_of_an_address_as_the_manifest_does(node: Node) -> None:
     address = {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS}
@@ -198,7 +192,6 @@ ODD = {
 }
 
 
-@ON_BOTH
 @pytest.mark.row("TX-103", "TX-90")
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
 def test_it_serves_on_whatever_was_sent(node: Node, odd: dict[str, Any]) -> None:
@@ -213,7 +206,6 @@ def test_it_serves_on_whatever_was_sent(node: Node, odd: dict[str, Any]) -> None
     assert len(ids(node.ask(OBJECTS))) == status["success_count"]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-85", "TX-16")
 def test_it_gives_back_what_it_was_sent_value_for_value(node: Node) -> None:
     """Some of everything that a national CERT files, in cases of two dozen."""
@@ -235,7 +227,6 @@ def test_it_serves_for_ever(node: Node) -> None:
     assert len(ids(node.ask(MANIFEST))) == 2
 
 
-@ON_BOTH
 @pytest.mark.row("TX-26", "TX-98", "TX-99", "TX-100")
 def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None:
     node = start()
@@ -251,7 +242,6 @@ def test_it_keeps_a_status_two_days_for_the_one_who_posted(start: Start) -> None
     assert_error(node.ask(path), 404)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-107", "TX-108", "TX-109")
 def test_it_serves_one_object(node: Node) -> None:
     node.post(indicator(1), indicator(1, START + SECOND), indicator(2))

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from cert.stix import META, SCO, SDO, SRO
-from tests.feeds.taxii.node import MANIFEST, OBJECTS, ON_BOTH, SECOND, START, Node, assert_error, ids, indicator, names
+from tests.feeds.taxii.node import MANIFEST, OBJECTS, SECOND, START, Node, assert_error, ids, indicator, names
 
 LAST = "X-TAXII-Date-Added-Last"
 ADDRESS = "ipv4-addr--28bb3599-77cd-5a82-a950-b5bcf5e51eb5"
@@ -50,7 +50,6 @@ def test_it_refuses_what_cannot_be_meant(node: Node, query: str) -> None:
         assert_error(node.ask(f"{path}?{query}"), 400)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-48", "TX-73")
 def test_it_takes_added_after_strictly(node: Node) -> None:
     node.post(*map(indicator, range(5)))
@@ -79,7 +78,6 @@ def test_it_takes_any_number_of_decimals(node: Node, text: str) -> None:
     assert ids(node.ask(f"{OBJECTS}?added_after=2026-05-04T{text}")) == [indicator(2)["id"]]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-55", "TX-67")
 def test_it_finds_several_ids_at_once(node: Node) -> None:
     node.post(*map(indicator, range(5)))
@@ -116,7 +114,6 @@ def test_it_takes_all_it_holds_for_stix_21(node: Node, asked: str, found: int) -
         assert (answer.status_code, answer.content == b"{}") == (200, not found)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-57", "TX-55")
 def test_it_finds_objects_by_type(node: Node) -> None:
     note = {"type": "note", "spec_version": "2.1", "id": indicator(1)["id"].replace("indicator", "note")}
@@ -157,7 +154,6 @@ VERSIONS = {
 }
 
 
-@ON_BOTH
 @pytest.mark.row("TX-58", "TX-59", "TX-60", "TX-94", "TX-107")
 @pytest.mark.parametrize(("query", "found"), VERSIONS.values(), ids=VERSIONS.keys())
 def test_it_chooses_versions_by_version_and_not_by_arrival(node: Node, query: str, found: str) -> None:
@@ -169,7 +165,6 @@ def test_it_chooses_versions_by_version_and_not_by_arrival(node: Node, query: st
     assert len(ids(node.ask(f"{MANIFEST}?{query}"))) == len(found.split(",") if found else [])
 
 
-@ON_BOTH
 @pytest.mark.row("TX-61", "TX-G9")
 def test_it_chooses_versions_before_it_looks_at_dates(node: Node) -> None:
     added = node.post(indicator(1, START + 2 * SECOND)) and node.ask(OBJECTS).headers[LAST]
@@ -179,7 +174,6 @@ def test_it_chooses_versions_before_it_looks_at_dates(node: Node) -> None:
     assert names(node.ask(f"{OBJECTS}?added_after={added}&match[version]=all")) == ["late"]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-63", "TX-106")
 def test_it_names_the_version_of_an_object_without_one_by_its_date(node: Node) -> None:
     node.post(indicator(1), {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS})
@@ -207,7 +201,6 @@ ASKED = [
 ]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-105", "TX-68", "TX-55")
 def test_it_selects_the_same_for_the_manifest_as_for_objects(node: Node) -> None:
     address = {"type": "ipv4-addr", "spec_version": "2.1", "value": "203.0.113.7", "id": ADDRESS}

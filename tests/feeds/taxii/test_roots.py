@@ -8,7 +8,6 @@ from tests.feeds.taxii.node import (
     ELSEWHERE,
     MEDIA_TYPE,
     OBJECTS,
-    ON_BOTH,
     OTHER,
     TO_US,
     Node,
@@ -50,7 +49,6 @@ def test_it_serves_each_root_by_itself(node: Node) -> None:
     assert [one["id"] for one in node.ask("/puente/collections/").json()["collections"]] == [BENCH]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-38", "TX-109", "TX-26")
 def test_it_keeps_roots_apart(node: Node) -> None:
     status = node.post(indicator(1), path=f"{THERE}objects/").json()
@@ -82,7 +80,6 @@ def test_it_lists_nothing_for_whoever_has_nothing(node: Node) -> None:
     assert_error(node.ask(f"/puente/collections/{TO_US}/", "stranger"), 404)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-37", "TX-65")
 @pytest.mark.parametrize("path", ["/%00/", "/puente/collections/%00/", f"{OBJECTS}%00/", "/puente/status/%00/"])
 def test_it_knows_no_address_with_a_nul(node: Node, path: str) -> None:

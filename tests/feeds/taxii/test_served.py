@@ -14,7 +14,6 @@ from cert.store.engine import Engine
 from tests.feeds.taxii.node import (
     MEDIA_TYPE,
     OBJECTS,
-    ON_BOTH,
     SECRET,
     STATUS,
     Clock,
@@ -67,7 +66,6 @@ def send_until_refused(send: Callable[[bytes], None], chunk: bytes) -> int:
     return 1_024
 
 
-@ON_BOTH
 @pytest.mark.row("TX-124", "TX-99", "TX-98")
 def test_it_holds_what_it_acknowledged_when_it_is_killed(db: Engine, clock: Clock, tmp_path: Path) -> None:
     with serving(db, clock, tmp_path / "first") as (process, node):

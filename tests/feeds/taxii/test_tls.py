@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from config.cli import main
 from tests.catalogues import ROOT
+from tests.feeds.stores import SQLITE, Stock
 from tests.feeds.taxii.node import MEDIA_TYPE
 from tests.servers.process import free_ports
 
@@ -87,14 +88,16 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(store: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, port = tmp_path_factory.mktemp("tls"), free_ports(1)[0]
+    stock = Stock(folder / "node", None if store == SQLITE else request.getfixturevalue("postgres_server"))
+    told = "".join(f'{name} = "{value}"\n' for name, value in stock.told().items())
     ours = Authority(folder / "ours").make()
     cert, key = ours.sign("server")
     settings = folder / "node.toml"
     settings.write_text(
         f'nation = "mx"\nname = "CERT"\ndata = "data"\ntaxii_port = {port}\n'
-        f'taxii_tls_cert_file = "{cert}"\ntaxii_tls_key_file = "{key}"\ntaxii_client_ca_file = "{ours.file}"\n',
+        f'taxii_tls_cert_file = "{cert}"\ntaxii_tls_key_file = "{key}"\ntaxii_client_ca_file = "{ours.file}"\n{told}',
         "utf-8",
     )
     made = Served(port, settings, ours, "")
@@ -108,6 +111,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+        stock.drop()
 
 
 def wait_for(port: int) -> None:

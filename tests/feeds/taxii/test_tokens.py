@@ -9,7 +9,7 @@ from cert.store import machines, signin
 from cert.store.engine import writing
 from cert.store.machines import DAY
 from cert.store.signin import WHOLE, Scope
-from tests.feeds.taxii.node import BENCH, COLLECTION, ELSEWHERE, OBJECTS, ON_BOTH, OTHER, START, Node, assert_error, ids
+from tests.feeds.taxii.node import BENCH, COLLECTION, ELSEWHERE, OBJECTS, OTHER, START, Node, assert_error, ids
 from tests.feeds.taxii.node import indicator as made
 
 ONE = made(1)
@@ -30,7 +30,6 @@ def post(node: Node, token: str, obj: Any = ONE) -> requests.Response:
     return ask(node, token, OBJECTS, "POST", headers=kind, json={"objects": [obj]})
 
 
-@ON_BOTH
 @pytest.mark.row("TX-18", "TX-29")
 def test_it_signs_an_account_in_until_it_ends(node: Node) -> None:
     given = token(node)
@@ -43,7 +42,6 @@ def test_it_signs_an_account_in_until_it_ends(node: Node) -> None:
     assert_error(ask(node, given), 401)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-24", "TX-46", "TX-47")
 @pytest.mark.parametrize(
     ("scope", "rights"), [(Scope(can_write=False), (200, 403)), (Scope(can_read=False), (403, 202))]
@@ -57,7 +55,6 @@ def test_it_is_narrowed_to_reading_or_writing(node: Node, scope: Scope, rights: 
     assert_error(ask(node, given, f"{OBJECTS}{ONE['id']}/", "DELETE"), 403)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-23", "TX-35")
 def test_it_shows_only_the_collections_it_was_made_for(node: Node) -> None:
     given = token(node, WHOLE, "bench-elsewhere")
@@ -79,7 +76,6 @@ def test_it_reaches_no_further_than_its_account(node: Node) -> None:
     assert_error(post(node, given), 403)
 
 
-@ON_BOTH
 @pytest.mark.row("TX-18")
 def test_it_ends_when_it_is_revoked_or_its_account_disabled(node: Node) -> None:
     first, second = token(node), token(node)

@@ -7,7 +7,6 @@ from tests.feeds.taxii.node import (
     HIDDEN,
     MANIFEST,
     OBJECTS,
-    ON_BOTH,
     SECOND,
     START,
     Node,
@@ -15,7 +14,6 @@ from tests.feeds.taxii.node import (
     indicator,
 )
 
-pytestmark = ON_BOTH
 PATH = f"{OBJECTS}{indicator(1)['id']}/versions/"
 FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
 

@@ -6,7 +6,7 @@ from cert.store import log, quota
 from cert.store.engine import reading, writing
 from cert.store.machines import DAY
 from cert.store.quota import Terms
-from tests.feeds.taxii.node import MEDIA_TYPE, OBJECTS, ON_BOTH, START, Node, assert_error, ids, indicator
+from tests.feeds.taxii.node import MEDIA_TYPE, OBJECTS, START, Node, assert_error, ids, indicator
 
 MIDNIGHT = START - START % DAY + DAY
 CERT, CUSTOMS, PEER, NOBODY = (f"identity--00000000-0000-4000-8000-{n:012}" for n in (1, 2, 3, 9))
@@ -37,7 +37,6 @@ def test_it_takes_nobody_s_word_on_who_a_nation_is(node: Node) -> None:
     assert [(one["id"], "may not say who" in one["message"]) for one in failures] == [(PEER, True)]
 
 
-@ON_BOTH
 @pytest.mark.row("TX-119")
 def test_it_takes_so_many_objects_a_day_and_not_more(node: Node) -> None:
     terms(node, Terms(objects_a_day=3))
@@ -55,7 +54,6 @@ def test_it_takes_so_many_objects_a_day_and_not_more(node: Node) -> None:
     assert node.post(indicator(3), indicator(4)).status_code == 202
 
 
-@ON_BOTH
 @pytest.mark.row("TX-119", "TX-97")
 def test_it_takes_so_many_bytes_a_day_and_not_more(node: Node) -> None:
     body = b'{"objects":[{"type":"%s"}]}' % (b"x" * 400)
