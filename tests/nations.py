@@ -122,12 +122,12 @@ def nations(folder: Path, *names: str, told: Told = NOTHING) -> Iterator[Nations
 
 
 def on_servers(folder: Path, database_url: str, elastic_url: str, alias: str) -> Mapping[str, str]:
-    """The settings of a node on PostgreSQL and Elasticsearch; the password in the URL goes to a file in `folder`."""
+    """The settings of a node on PostgreSQL and Elasticsearch."""
     return {**on_postgres(folder, database_url), "elasticsearch": elastic_url, "elasticsearch_alias": alias}
 
 
-def on_postgres(folder: Path, database_url: str) -> dict[str, str]:
-    """The settings of a node on PostgreSQL, its index in a folder as usual."""
+def on_postgres(folder: Path, database_url: str) -> Mapping[str, str]:
+    """The settings of a node on PostgreSQL; the password in the URL goes to a file in `folder`."""
     there = urlsplit(database_url)
     secret = folder / "database.password"
     secret.write_text(there.password or "", "utf-8")

@@ -36,13 +36,14 @@ class Client:
     headers: dict[str, str]
 
     def ask(self, path: str, body: bytes | None = None) -> bytes:
-        """GET a path, or POST a body to it."""
+        """GET a path, or POST a body to it. Raises `HTTPException` where the answer is no success."""
         method = "GET" if body is None else "POST"
         more = {} if body is None else {"Content-Type": MEDIA_TYPE}
         self.connection.request(method, path, body, self.headers | more)
         answer = self.connection.getresponse()
         text = answer.read()
-        assert answer.status in {200, 202}, text
+        if answer.status not in {200, 202}:
+            raise http.client.HTTPException(answer.status, text)
         return text
 
 

@@ -8,22 +8,28 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
-import pytest
 import requests
 
+from config.processes import Process, kill
 from tests.nations import free_ports
+from tests.servers.process import NotInstalled
 
+HERE = Path(__file__).parent
 CACHE = Path.home() / ".cache" / "puente-tests" / "interop"
 MEDALLION = ("medallion==3.0.0",)
-OPENTAXII = ("OpenTAXII==0.9.3",)
+OPENTAXII = ("OpenTAXII==0.9.3", "gunicorn>=23", "psycopg[binary]>=3.2,<4")
 SOON_S = 30
 USER, PASSWORD = "mx", "s" * 40
 COLLECTION = "91a7b528-80eb-42ed-a74d-c6fbd5a26116"
+OBJECTS = f"/root/collections/{COLLECTION}/objects/"
+STORED = "data.json"
 TITLE = "Shared indicators"
 MEDIA_TYPE = "application/taxii+json;version=2.1"
 PER_POST = 50
@@ -36,47 +42,78 @@ taxii1:
 taxii2:
   persistence_api:
     class: opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI
-    parameters: {{db_connection: "sqlite:///{folder}/data.db", create_tables: yes}}
+    parameters: {{db_connection: "{database}", create_tables: yes}}
   title: OpenTAXII
   public_discovery: no
   max_content_length: 10000000
 logging: {{opentaxii: error, root: error}}
 """
-_FILL = """
-import datetime, json, sys
-from opentaxii.cli import app, server
-from opentaxii.persistence.sqldb.taxii2models import STIXObject
 
-user, password, title = sys.argv[1:]
-UTC = datetime.timezone.utc
-with app.app_context():
-    server.auth.api.create_account(username=user, password=password, is_admin=True)
-    api = server.servers.taxii2.persistence.api
-    root = api.add_api_root("Root", default=True)
-    collection = api.add_collection(root.id, title)
-    objects = json.load(sys.stdin)
-    api.add_objects(root.id, collection.id, [obj for obj in objects if "modified" in obj])
-    for obj in (obj for obj in objects if "modified" not in obj):  # it knows no object without a version
-        rest = {name: said for name, said in obj.items() if name not in ("id", "type", "spec_version")}
-        known = {"id": obj["id"], "type": obj["type"], "spec_version": "2.1", "serialized_data": rest}
-        dates = {"date_added": datetime.datetime.now(UTC), "version": datetime.datetime(1970, 1, 1, tzinfo=UTC)}
-        api.db.session.add(STIXObject(collection_id=collection.id, **known, **dates))
-    api.db.session.commit()
-"""
-_SERVE = """
-import json, sys
-from opentaxii.cli import app
 
-# As released it cannot write the id of a collection, a UUID, as JSON: its list of collections, and so all, answers 500.
-json.JSONEncoder.default = lambda self, value: str(value)
-app.debug = False
-app.run(port=int(sys.argv[1]))
-"""
+@dataclass
+class Server:
+    """A server of somebody else: its discovery address, and how it is started, on the same port each time."""
+
+    url: str
+    folder: Path
+    words: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    process: Process | None = None
+
+    def start(self, patience_s: float = SOON_S) -> None:
+        """Start it and wait until it answers. Raises `NotUp` with what it said."""
+        log = self.folder / "server.log"
+        with log.open("ab") as said:
+            # A group of its own, so that it ends with all its workers.
+            self.process = subprocess.Popen(
+                self.words, stdout=said, stderr=said, env=os.environ | self.env, start_new_session=True
+            )
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                requests.get(self.url, timeout=5)
+            except requests.RequestException:
+                time.sleep(0.05)
+            else:
+                return
+        self.kill()
+        raise NotUp(f"{self.url} was not up in {patience_s:.0f} s: {log.read_text('utf-8')[-2_000:]}")
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        if self.process:
+            kill(self.process)
+            self.process = None
+
+
+class NotUp(Exception):
+    """A server of somebody else has ended, or did not answer in time."""
+
+
+@contextmanager
+def running(server: Server, patience_s: float = SOON_S) -> Iterator[Server]:
+    """The server, up; ended afterwards."""
+    try:
+        server.start(patience_s)
+        yield server
+    finally:
+        server.kill()
 
 
 @contextmanager
 def medallion(folder: Path, objects: Sequence[Any]) -> Iterator[str]:
     """medallion 3.0.0 with these objects posted to it; gives its discovery address."""
+    with running(medallion_in(folder)) as server:
+        for start in range(0, len(objects), PER_POST):
+            _post(urljoin(server.url, OBJECTS), objects[start : start + PER_POST])
+        yield server.url
+
+
+def medallion_in(folder: Path, page: int = 100, token_s: int = 30) -> Server:
+    """medallion 3.0.0, not started yet, with one collection; when it starts it reads what `folder / STORED` holds.
+
+    `page` is the most objects in a page, `token_s` how long a `next` is good for: its own defaults.
+    """
     python = environment("medallion", MEDALLION)
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
@@ -88,19 +125,17 @@ def medallion(folder: Path, objects: Sequence[Any]) -> Iterator[str]:
         "/discovery": {"title": "medallion", "default": roots[0], "api_roots": roots},
         "root": {"information": about, "status": [], "collections": [shown]},
     }
-    (folder / "data.json").write_text(json.dumps(data), "utf-8")
+    (folder / STORED).write_text(json.dumps(data), "utf-8")
     backend = {
         "module": "medallion.backends.memory_backend",
         "module_class": "MemoryBackend",
-        "filename": str(folder / "data.json"),
+        "filename": str(folder / STORED),
+        "session_timeout": token_s,
     }
-    told = {"backend": backend, "users": {USER: PASSWORD}, "taxii": {"max_page_size": 100}}
+    told = {"backend": backend, "users": {USER: PASSWORD}, "taxii": {"max_page_size": page}}
     (folder / "medallion.json").write_text(json.dumps(told), "utf-8")
-    words = ("-m", "medallion.scripts.run", "--port", str(port), str(folder / "medallion.json"))
-    with _running(python, words, folder, {}, f"{url}/taxii2/"):
-        for start in range(0, len(objects), PER_POST):
-            _post(f"{roots[0]}collections/{COLLECTION}/objects/", objects[start : start + PER_POST])
-        yield f"{url}/taxii2/"
+    words = (str(python), "-m", "medallion.scripts.run", "--port", str(port), str(folder / "medallion.json"))
+    return Server(f"{url}/taxii2/", folder, words)
 
 
 @contextmanager
@@ -109,19 +144,68 @@ def opentaxii(folder: Path, objects: Sequence[Any]) -> Iterator[str]:
 
     So does its list of collections, which is mended here: without it nobody can read from it at all.
     """
+    server = opentaxii_in(folder)
+    with loading(server) as loader:
+        loader.do(json.dumps({"objects": objects}).encode())
+    with running(server):
+        yield server.url
+
+
+def opentaxii_in(folder: Path, database: str = "") -> Server:
+    """OpenTAXII 0.9.3, not started yet, on SQLite if it is not told a database. It runs as its manual says."""
     python = environment("opentaxii", OPENTAXII)
-    (folder / "opentaxii.yml").write_text(_OPENTAXII.format(folder=folder, secret=PASSWORD), "utf-8")
-    env = {"OPENTAXII_CONFIG": str(folder / "opentaxii.yml")}
-    fill = [str(python), "-c", _FILL, USER, PASSWORD, TITLE]
-    subprocess.run(fill, input=json.dumps(objects).encode(), check=True, env=os.environ | env, capture_output=True)
+    database = database or f"sqlite:///{folder}/data.db"
+    told = _OPENTAXII.format(folder=folder, secret=PASSWORD, database=database)
+    (folder / "opentaxii.yml").write_text(told, "utf-8")
     (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}/taxii2/"
-    with _running(python, ("-c", _SERVE, str(port)), folder, env, url):
-        yield url
+    bind = ("--bind", f"127.0.0.1:{port}", "--chdir", str(HERE), "--worker-class", "gthread", "--threads", "8")
+    words = (str(python), "-m", "gunicorn", "--timeout", "0", "--keep-alive", "75", *bind, "opentaxii_serve:app")
+    env = {"OPENTAXII_CONFIG": str(folder / "opentaxii.yml")}
+    return Server(f"http://127.0.0.1:{port}/taxii2/", folder, words, env)
+
+
+@dataclass
+class Loader:
+    """A process that fills the store of OpenTAXII; `objects` is where they are served. `opentaxii_load.py` says how."""
+
+    process: Process
+    log: Path
+    objects: str = ""
+
+    def do(self, asked: bytes) -> int:
+        """Have it do what a line of JSON says; gives how many objects it has put there by then."""
+        assert self.process.stdin
+        self.process.stdin.write(asked + b"\n")
+        self.process.stdin.flush()
+        return int(self.answer()["held"])
+
+    def answer(self) -> Any:
+        """What it says next."""
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text("utf-8")
+        return json.loads(line)
+
+
+@contextmanager
+def loading(server: Server) -> Iterator[Loader]:
+    """A loader for an OpenTAXII, whether that runs or not; it has made the account and the collection."""
+    words = (server.words[0], str(HERE / "opentaxii_load.py"), USER, PASSWORD, TITLE)
+    log, pipe = server.folder / "load.log", subprocess.PIPE
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=said, env=os.environ | server.env) as process,
+    ):
+        loader = Loader(process, log)
+        loader.objects = loader.answer()["objects"]
+        yield loader
 
 
 def environment(name: str, wanted: tuple[str, ...]) -> Path:
-    """The Python that has this software. It is installed when it is first asked for; without a network, skips."""
+    """The Python that has this software. It is installed when it is first asked for.
+
+    Raises `NotInstalled` where there is no network.
+    """
     mark = hashlib.sha256(" ".join((*wanted, sys.version)).encode()).hexdigest()[:12]
     place = CACHE / f"{name}-{mark}"
     python = place / "bin" / "python"
@@ -134,34 +218,9 @@ def environment(name: str, wanted: tuple[str, ...]) -> Path:
             words = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
             installed = subprocess.run(words, check=False, capture_output=True, text=True)
             if installed.returncode:
-                pytest.skip(f"{' '.join(wanted)} cannot be installed: {installed.stderr.strip()[-300:]}")
+                raise NotInstalled(f"{' '.join(wanted)} cannot be installed: {installed.stderr.strip()[-300:]}")
             (place / "done").touch()
     return python
-
-
-@contextmanager
-def _running(python: Path, words: Sequence[str], folder: Path, env: dict[str, str], url: str) -> Iterator[None]:
-    log = folder / "server.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen([str(python), *words], stdout=said, stderr=said, env=os.environ | env)
-        try:
-            _until_up(process, url, log)
-            yield
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _until_up(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    deadline = time.monotonic() + SOON_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"It does not start: {log.read_text('utf-8')[-2_000:]}")
 
 
 def _post(url: str, objects: Sequence[Any]) -> None:

@@ -4,7 +4,7 @@ import copy
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from feeds.drain import LOOK_BACK_EVERY, Drain
 from feeds.line import Line
 from tests.cast import Node
 from tests.interop import servers
+from tests.servers.process import NotInstalled
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "minimal.json"
 COPIES = 15
@@ -65,7 +66,11 @@ def there(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """One of the servers, and all that it was given."""
     serve: Serve = getattr(servers, request.param)
     given = samples(request.param)
-    with serve(tmp_path_factory.mktemp(request.param), given) as url:
+    with ExitStack() as opened:
+        try:
+            url = opened.enter_context(serve(tmp_path_factory.mktemp(request.param), given))
+        except NotInstalled as lacking:
+            pytest.skip(str(lacking))
         yield There(Address(US.name, url, servers.USER, servers.PASSWORD), given)
 
 
