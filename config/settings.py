@@ -38,7 +38,9 @@ class Peer:
 
     url: Annotated[Address, Meta(description="The peer's TAXII discovery address, ending in `/taxii2/`.")]
     user: Annotated[Text, Meta(description="The account that the peer made for us.")]
-    password_file: Annotated[SecretFile, Meta(description="The password of that account.")]
+    password_file: Annotated[
+        SecretFile, Meta(description="The password of that account; a new one is taken without a restart.")
+    ]
     collection: Annotated[
         str,
         Meta(

@@ -195,4 +195,4 @@ def _address(settings: Settings, peer: Peer, title: str) -> "Address":
 
     there = settings.peers[peer.name]
     trust = Trust(there.ca_file, there.client_cert_file, there.client_key_file, frozenset(there.pins.split()))
-    return Address(title, there.url, there.user, secret_in(there.password_file), trust)
+    return Address(title, there.url, there.user, partial(secret_in, there.password_file), trust)

@@ -8,7 +8,7 @@ that the connection keeps quiet for as long as the server asks, whoever calls it
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -20,7 +20,7 @@ from taxii2client.common import _HTTPConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import parse_url
 
-from cert.errors import PeerUnreachable
+from cert.errors import Missing, PeerUnreachable
 from cert.stix import parse_json
 from feeds import packed, transport
 from feeds.transport import Adapter
@@ -39,12 +39,15 @@ _PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a peer's server is, how we sign in there, and by what we know it. `title` is what people call him."""
+    """Where a peer's server is, how we sign in there, and by what we know it. `title` is what people call him.
+
+    `password` gives the password as it is now; it may raise `Missing`.
+    """
 
     title: str
     url: str
     user: str
-    password: str = field(repr=False)
+    password: Callable[[], str] = field(repr=False)
     trust: Trust = SYSTEM
 
 
@@ -79,7 +82,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
 
     def __init__(self, address: Address) -> None:
         super().__init__(user_agent=USER_AGENT, version="2.1")
-        self.session.auth = HTTPBasicAuth(address.user.encode(), address.password.encode())
+        self.user, self.password = address.user, address.password
         self.session.trust_env = False  # no proxy, no netrc and no certificates that a setting does not name
         self.origin = origin(address.url)
         self.trust = address.trust
@@ -100,6 +103,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         """
         if origin(url) != self.origin:
             raise Unreachable(f"it named an address of another server, {url}, which we do not follow.")
+        self._sign_in()
         if time.monotonic() < self.quiet_until:
             raise self.quiet_why
         self._mount()
@@ -164,6 +168,15 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         """Ask nothing for so long; whoever asks is told why."""
         self.quiet_why, self.quiet_until = why, time.monotonic() + wait_s
         return why
+
+    def _sign_in(self) -> None:
+        """Take the password as it is now. A new one is tried at once, however long the old one was to keep quiet."""
+        try:
+            auth = HTTPBasicAuth(self.user.encode(), self.password().encode())
+        except Missing as fault:
+            raise Unreachable(str(fault)) from fault
+        if auth != self.session.auth:
+            self.session.auth, self.quiet_until = auth, 0.0
 
     def _mount(self) -> None:
         """Take the files of the trust anew if one of them has changed: certificates rotate without a restart."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from cert.follow import now_us
 from cert.intake import WORKBENCH
@@ -61,4 +62,4 @@ def _growth(db: Engine, log_name: str, do: Callable[[], object]) -> float:
 
 def _address(site: Site) -> Address:
     there = site.both.settings("us").peers["mx"]
-    return Address("CERT México", there.url, there.user, secret_in(there.password_file))
+    return Address("CERT México", there.url, there.user, partial(secret_in, there.password_file))

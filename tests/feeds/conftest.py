@@ -88,7 +88,7 @@ def us() -> Iterator[Script]:
 @pytest.fixture
 def line(us: Script) -> Iterator[Line]:
     """Our line to it."""
-    with Line(Address(US.name, f"{us.url}/taxii2/", "mx", "s" * 40), "to-mx") as made:
+    with Line(Address(US.name, f"{us.url}/taxii2/", "mx", lambda: "s" * 40), "to-mx") as made:
         yield made
 
 

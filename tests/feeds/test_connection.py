@@ -5,13 +5,17 @@ import logging
 import time
 import tracemalloc
 import zlib
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from cert.errors import PeerUnreachable
+from config.reading import secret_in
 from feeds import connection, packed, transport
 from feeds.connection import USER_AGENT, Address
 from feeds.line import Line
@@ -189,10 +193,41 @@ def test_it_stops_at_once_where_our_account_is_refused(us: Script, line: Line, s
     assert 0 < line.connection.quiet_until - time.monotonic() <= connection.REFUSED_WAIT_S
 
 
+def test_it_takes_a_new_password_at_once(us: Script, tmp_path: Path) -> None:
+    """Given a server that refuses our account, when the password in the file changes, then it is asked at once."""
+    file = tmp_path / "us.password"
+    file.write_text("the old one", "utf-8")
+    us.answers[OBJECTS] = Answer(status=401)
+    with Line(Address("x", f"{us.url}/taxii2/", "mx", partial(secret_in, file)), "to-mx") as line:
+        assert "refuses our account" in refused(line)
+        us.answers[OBJECTS] = Answer(PAGE)
+        assert "refuses our account" in refused(line)
+        file.write_text("the new one", "utf-8")
+
+        assert len(asked(line)) == 3
+        assert [signed_in(headers) for headers in us.headers[2:]] == ["mx:the old one"] + ["mx:the new one"] * 3
+
+
+def test_it_says_so_while_the_password_is_lacking(us: Script, tmp_path: Path) -> None:
+    """Nobody is asked with a password that is no longer there."""
+    file = tmp_path / "us.password"
+    with Line(Address("x", f"{us.url}/taxii2/", "mx", partial(secret_in, file)), "to-mx") as line:
+        assert f"The secret file {file} cannot be read" in refused(line)
+        assert us.asked == []
+
+        file.write_text("here it is", "utf-8")
+        assert asked(line) == []
+
+
+def signed_in(headers: dict[str, str]) -> str:
+    """The user and the password that a request came with."""
+    return b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
+
+
 def test_it_says_that_nothing_answers() -> None:
     with serving() as gone:
         url = gone.url
-    with Line(Address("CERT United States", f"{url}/taxii2/", "mx", PASSWORD), "to-mx") as line:
+    with Line(Address("CERT United States", f"{url}/taxii2/", "mx", lambda: PASSWORD), "to-mx") as line:
         assert "nothing answers there" in refused(line)
 
 
@@ -279,7 +314,7 @@ def test_it_never_shows_the_password(us: Script, line: Line, status: int, caplog
 
 @pytest.mark.parametrize("password", ["ñandú €", "a:b", "🔑"])
 def test_it_signs_in_with_any_password(us: Script, password: str) -> None:
-    with Line(Address("x", f"{us.url}/taxii2/", "mx", password), "to-mx") as line:
+    with Line(Address("x", f"{us.url}/taxii2/", "mx", lambda: password), "to-mx") as line:
         assert asked(line) == []
 
 

@@ -108,7 +108,7 @@ def test_f21_whoever_cannot_prove_who_he_is_hears_and_gives_nothing(victim: Vict
         with serving(tls(tmp_path, made)) as us:
             us.giver.give(indicator(1))
             us.giver.give(indicator(2))
-            with Line(Address(US.name, f"{us.url}/taxii2/", "mx", "s" * 40, trust), "to-mx") as line:
+            with Line(Address(US.name, f"{us.url}/taxii2/", "mx", lambda: "s" * 40, trust), "to-mx") as line:
                 victim.line = line
                 victim.attempt()
             assert fault in victim.fault()

@@ -215,7 +215,7 @@ def test_it_finds_a_collection_by_alias_id_or_title(us: Script, called: str) -> 
     us.answers["/root/collections/"] = Answer(json.dumps({"collections": shown}).encode())
     us.pages = [envelope([indicator(1)])]
 
-    with Line(Address("x", f"{us.url}/taxii2/", "mx", "s"), called) as line:
+    with Line(Address("x", f"{us.url}/taxii2/", "mx", lambda: "s"), called) as line:
         assert line.objects("", "").objects == [indicator(1)]
 
 

@@ -31,7 +31,7 @@ def ca_file(root: Authority, tmp_path: Path) -> Path:
 
 @contextmanager
 def line_to(us: Script, trust: Trust) -> Iterator[Line]:
-    with Line(Address(US.name, f"{us.url}/taxii2/", "mx", "s" * 40, trust), "to-mx") as line:
+    with Line(Address(US.name, f"{us.url}/taxii2/", "mx", lambda: "s" * 40, trust), "to-mx") as line:
         yield line
 
 

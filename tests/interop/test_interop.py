@@ -71,7 +71,7 @@ def there(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             url = opened.enter_context(serve(tmp_path_factory.mktemp(request.param), given))
         except NotInstalled as lacking:
             pytest.skip(str(lacking))
-        yield There(Address(US.name, url, servers.USER, servers.PASSWORD), given)
+        yield There(Address(US.name, url, servers.USER, lambda: servers.PASSWORD), given)
 
 
 def told(objects: list[Any]) -> set[tuple[str, bytes]]:
