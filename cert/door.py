@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cert.errors import Refused
+from cert.errors import Phrase, Refused, msgid
 from cert.faults import refusal
 from cert.ijson import canonical, canonical_plain, has_nul
 from cert.remarks import remarks
@@ -45,8 +45,11 @@ def _version(obj: dict[str, Any], now: Micros) -> Micros | None:
         return None
     version = parse_timestamp(obj[name])
     if version > now + DAY:
-        sentence = f"{name} lies more than a day ahead and would hide later versions. Correct it and send it again."
-        raise refusal(name, sentence, "from-the-future")
+        raise refusal(
+            name,
+            "%(property)s lies more than a day ahead and would hide later versions. Correct it and send it again.",
+            "from-the-future",
+        )
     return version
 
 
@@ -57,20 +60,21 @@ def _refuse_strange_kinds(obj: Any) -> None:
     if obj["type"] == "bundle":
         raise refusal("type", "A bundle is only a wrapper. Send the objects in it.", "bundle")
     if "spec_version" not in obj and not is_observable(obj):
-        raise _needs_21("spec_version is missing, as in STIX 2.0")
+        raise _needs_21(Phrase("spec_version is missing, as in STIX 2.0"))
     if obj.get("spec_version") == "2.0":
-        raise _needs_21("spec_version is 2.0")
+        raise _needs_21(Phrase("spec_version is 2.0"))
 
 
-def _needs_21(why: str) -> Refused:
-    return refusal("spec_version", f"{why}. Puente takes STIX 2.1: convert the object and send it again.", "stix-2.0")
+def _needs_21(why: Phrase) -> Refused:
+    sentence = msgid("%(why)s. Puente takes STIX 2.1: convert the object and send it again.")
+    return refusal("spec_version", sentence, "stix-2.0", why=why)
 
 
 def _refuse_nothing(obj: dict[str, Any], body: bytes, found: Survey) -> None:
     """Nulls and empty lists on top, which stand for nothing, and NUL, which stands for the end of a text elsewhere."""
     if found.nulls:
-        raise refusal(found.nulls[0], f"{found.nulls[0]} is null. Leave the property out instead.", "null")
+        raise refusal(found.nulls[0], "%(property)s is null. Leave the property out instead.", "null")
     if empty := next((path for path in found.empties if path in obj), None):
-        raise refusal(empty, f"{empty} is an empty list. Leave the property out instead.", "empty-list")
+        raise refusal(empty, "%(property)s is an empty list. Leave the property out instead.", "empty-list")
     if b"\\u0000" in body and has_nul(body):
         raise refusal("type", "A text holds the character NUL, which STIX cannot carry. Take it out.", "nul")

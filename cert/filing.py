@@ -125,7 +125,7 @@ def _append(c: Connection, viewer: Viewer, objects: Sequence[dict[str, Any]], no
                 "filing",
                 "The %(type)s could not be filed: %(reason)s",
                 type=obj["type"],
-                reason=verdict.sentence or verdict.outcome,
+                reason=verdict.why or verdict.outcome,
             )
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cert.errors import Conflict, Missing, NotFound, PeerUnreachable, Refused
+from cert.errors import Conflict, Missing, NotFound, PeerUnreachable, Phrase, Refused, Spoken
 from cert.stix import Micros
 from cert.store import aside, log
 from cert.store.engine import Connection, DatabaseError, Engine, Lock, OperationalError, PoolEmpty, reading, writing
@@ -100,12 +100,13 @@ def _apply(db: Engine, follower: Follower, batch: Sequence[Entry], position: int
 
 
 def _set_aside(db: Engine, follower: Follower, entry: Entry, position: int, fault: Exception, now: Micros) -> None:
-    code = fault.code if isinstance(fault, Refused) else "unexpected"
-    sentence = str(fault) if isinstance(fault, Refused) else f"Unexpected {type(fault).__name__}: see the log."
-    if not isinstance(fault, Refused):
+    code, why = "unexpected", Phrase("Unexpected %(fault)s: see the log.", {"fault": type(fault).__name__})
+    if isinstance(fault, Refused):
+        code, why = fault.code, fault.phrase
+    else:
         LOG.error("%s: entry %d of %s set aside", follower.name, entry.number, follower.log, exc_info=fault)
     with writing(db) as c:
-        aside.put_aside(c, aside.Aside(follower.name, follower.log, entry.number, entry.id, code, sentence, now))
+        aside.put_aside(c, aside.Aside(follower.name, follower.log, entry.number, entry.id, code, why, now))
         log.move_cursor(c, follower.name, position, entry.number)
 
 
@@ -145,7 +146,7 @@ def _lock_of(db: Engine, task: Task, stop: threading.Event) -> Lock | None:
             why = "another process works on it; this one stands by."
         except TRY_AGAIN as fault:
             held, level = None, logging.WARNING
-            why = f"could not ask for its lock. {_sentence(fault)} Asking on."
+            why = f"could not ask for its lock. {_why(fault)} Asking on."
         if held is not None:
             if said:
                 LOG.info("%s: has its lock, and works.", task.name)
@@ -168,7 +169,7 @@ def _while_held(db: Engine, task: Task, held: Lock, stop: threading.Event, clock
                 return
             look_again_s = time.monotonic() + LOCK_S
         worked, failures = _one_turn(db, task, failures, clock)
-        well = not failures and (well or _report(db, task.name, ok=True, sentence="", now=clock()))
+        well = not failures and (well or _report(db, task.name, ok=True, now=clock()))
         if not worked:
             stop.wait(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else task.every_s)
 
@@ -185,31 +186,33 @@ def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[bool
 
 
 def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: Micros) -> None:
-    expected = isinstance(fault, Refused | PeerUnreachable | OperationalError)
-    sentence = _sentence(fault)
+    expected = isinstance(fault, Spoken | OperationalError)
+    why = _why(fault)
     wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
     LOG.warning(
         "%s: %s Trying again in %s s; nothing is lost.",
         task.name,
-        sentence,
+        why,
         wait_s,
         exc_info=None if expected or failures else fault,
     )
-    _report(db, task.name, ok=False, sentence=sentence, now=now)
+    _report(db, task.name, ok=False, why=why, now=now)
 
 
-def _sentence(fault: Exception) -> str:
+def _why(fault: Exception) -> Phrase:
     if isinstance(fault, DatabaseError):
-        return f"The database says: {' '.join(str(fault.orig).split())}."
-    return str(fault) if isinstance(fault, Refused | PeerUnreachable) else f"{type(fault).__name__}: {fault}"
+        return Phrase("The database says: %(fault)s.", {"fault": " ".join(str(fault.orig).split())})
+    if isinstance(fault, Spoken):
+        return fault.phrase
+    return Phrase("Something unexpected, %(fault)s: see the log.", {"fault": f"{type(fault).__name__}: {fault}"})
 
 
-def _report(db: Engine, name: str, *, ok: bool, sentence: str, now: Micros) -> bool:
+def _report(db: Engine, name: str, *, ok: bool, why: Phrase = aside.WELL, now: Micros) -> bool:
     """Write down how a task does. Gives whether that could be written."""
     try:
         with writing(db) as c:
-            aside.report(c, name, ok=ok, sentence=sentence, now=now)
+            aside.report(c, name, ok=ok, why=why, now=now)
     except TRY_AGAIN as fault:
-        LOG.warning("%s: could not note its health. %s", name, _sentence(fault))
+        LOG.warning("%s: could not note its health. %s", name, _why(fault))
         return False
     return True

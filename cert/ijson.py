@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import orjson
 import rfc8785
 
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 
 WHOLE_MAX = 2**53 - 1
 """The largest whole number every JSON reader keeps exactly (RFC 7493, section 2.2)."""
@@ -37,8 +37,8 @@ def parse_json(raw: bytes, *, max_depth: int = 64) -> Any:
     except UnicodeDecodeError as fault:
         raise Refused("not-json", "This is not UTF-8 text. Send JSON in UTF-8.", at=fault.start) from fault
     except json.JSONDecodeError as fault:
-        place = f"line {fault.lineno}, column {fault.colno}"
-        raise Refused("not-json", f"This is not JSON: it breaks at {place}. Send it again, complete.") from fault
+        sentence = msgid("This is not JSON: it breaks at line %(line)d, column %(column)d. Send it again, complete.")
+        raise Refused("not-json", sentence, line=fault.lineno, column=fault.colno) from fault
     except RecursionError as fault:
         raise _too_deep(max_depth) from fault
     _refuse_hidden_faults(value, max_depth)
@@ -94,7 +94,7 @@ def _canonical_slowly(obj: Any) -> bytes:
 
 
 def _no_spelling(fault: Exception) -> Refused:
-    return Refused("not-i-json", f"This cannot be written as exact JSON ({fault}). Correct the value.")
+    return Refused("not-i-json", "This cannot be written as exact JSON (%(why)s). Correct the value.", why=fault)
 
 
 def _refuse_hidden_faults(value: Any, max_depth: int) -> None:
@@ -117,7 +117,7 @@ def _depth(value: Any) -> int:
 
 
 def _too_deep(max_depth: int) -> Refused:
-    return Refused("too-deep", f"This JSON is nested more than {max_depth} levels deep. Send it flatter.")
+    return Refused("too-deep", "This JSON is nested more than %(most)d levels deep. Send it flatter.", most=max_depth)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -126,8 +126,8 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return found
     names = sorted(name for name, _ in pairs)
     twice = next(name for name, after in pairwise(names) if name == after)
-    sentence = f'The property "{twice[:80]}" stands twice in one object. Keep one of them.'
-    raise Refused("duplicate-key", sentence, property=twice)
+    sentence = msgid('The property "%(twice)s" stands twice in one object. Keep one of them.')
+    raise Refused("duplicate-key", sentence, property=twice, twice=twice[:80])
 
 
 def _whole(text: str) -> int:
@@ -149,7 +149,7 @@ def _constant(text: str) -> NoReturn:
 
 
 def _inexact(text: str) -> Refused:
-    return Refused("not-i-json", f"The number {text[:40]} cannot be kept exactly. Send it as text.")
+    return Refused("not-i-json", "The number %(number)s cannot be kept exactly. Send it as text.", number=text[:40])
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_whole, parse_float=_real, parse_constant=_constant)

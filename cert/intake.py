@@ -6,7 +6,7 @@ from typing import Any
 
 from cert import door
 from cert.access import Organisation
-from cert.errors import NotFound, Refused
+from cert.errors import NotFound, Phrase, Refused
 from cert.stix import Checked, Micros
 from cert.store import aside, log, pages, people, quota
 from cert.store.engine import Connection, Engine, reading, writing
@@ -111,7 +111,7 @@ def _judge(bench: Workbench, obj: Any, now: Micros) -> Checked | Outcome:
 
 
 def _outcome(checked: Checked, verdict: Verdict, added: Mapping[int, Micros]) -> Outcome:
-    sentence = verdict.sentence
+    sentence = str(verdict.why) if verdict.why else ""
     if verdict.outcome == "conflict":
         names = ", ".join(verdict.differs[:NAMED]) + (" and more" if len(verdict.differs) > NAMED else "")
         sentence = (
@@ -131,8 +131,9 @@ def carry(name: str, bench: str) -> Callable[[Connection, Sequence[Entry], Micro
         said = [log.restated(entry, door.refs(entry.obj())) for entry in batch]
         for entry, verdict in zip(batch, log.append(c, RECORD, said, now), strict=True):
             if verdict.outcome in {"conflict", "refused"}:
-                sentence = verdict.sentence or f"The record holds this version with other {', '.join(verdict.differs)}."
-                aside.put_aside(c, aside.Aside(name, bench, entry.number, entry.id, verdict.outcome, sentence, now))
+                differs = {"differs": ", ".join(verdict.differs)}
+                why = verdict.why or Phrase("The record holds this version with other %(differs)s.", differs)
+                aside.put_aside(c, aside.Aside(name, bench, entry.number, entry.id, verdict.outcome, why, now))
 
     return to_record
 

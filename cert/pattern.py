@@ -3,6 +3,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+
+from cert.errors import Phrase, Spoken
 
 LENGTH_MAX = 1_000_000
 DEPTH_MAX = 64
@@ -25,10 +28,17 @@ _KEYWORDS = frozenset(_KEYWORDS_WORDS.split())
 _EQUAL = frozenset(("=", "==", "!=", "<>"))
 _ORDER = frozenset(("<", ">", "<=", ">="))
 _TEXTUAL = frozenset(("LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"))
+_KINDS = {
+    "string": Phrase("a text in quotes"),
+    "special": Phrase("a time, or bytes, in quotes"),
+    "number": Phrase("a number"),
+    "word": Phrase("a name"),
+    "sign": Phrase("a sign"),
+}
 
 
-class _BrokenError(Exception):
-    """The text is no pattern; the message says what was expected."""
+class _BrokenError(Spoken):
+    """The text is no pattern; the sentence says what was expected."""
 
 
 @dataclass(slots=True)
@@ -47,28 +57,37 @@ class _Reader:
         self.at += 1
         return self.tokens[self.at - 1][1]
 
-    def take(self, *expected: str) -> None:
-        if self.peek() not in expected or self.kind() == "string":
-            raise _BrokenError(f"{' or '.join(expected)} expected, not {self.peek()[:40] or 'the end'}")
+    def take(self, expected: str) -> None:
+        if self.peek() != expected or self.kind() == "string":
+            raise _BrokenError("%(wanted)s expected, not %(found)s", wanted=expected, found=_shown(self.peek()))
         self.at += 1
 
     def take_kind(self, *kinds: str) -> str:
         if self.kind() not in kinds:
-            raise _BrokenError(f"a {' or '.join(kinds)} expected, not {self.peek()[:40] or 'the end'}")
+            wanted = reduce(_either, (_KINDS[kind] for kind in kinds))
+            raise _BrokenError("%(wanted)s expected, not %(found)s", wanted=wanted, found=_shown(self.peek()))
         return self.next()
 
 
-def pattern_problem(text: str) -> str | None:
+def _either(one: Phrase, other: Phrase) -> Phrase:
+    return Phrase("%(one)s or %(other)s", {"one": one, "other": other})
+
+
+def _shown(token: str) -> str | Phrase:
+    return token[:40] or Phrase("the end")
+
+
+def pattern_problem(text: str) -> Phrase | None:
     """None for a well-formed STIX pattern, else what is wrong in a few words. No object path is resolved."""
     if len(text) > LENGTH_MAX:
-        return f"it is longer than {LENGTH_MAX} characters"
+        return Phrase("it is longer than %(most)d characters", {"most": LENGTH_MAX})
     try:
         reader = _Reader(_tokens(text))
         _observations(reader)
         if reader.kind() != "end":
-            raise _BrokenError(f"nothing more expected, but {reader.peek()[:40]} follows")
+            raise _BrokenError("nothing more expected, but %(found)s follows", found=reader.peek()[:40])
     except _BrokenError as broken:
-        return str(broken)
+        return broken.phrase
     return None
 
 
@@ -81,13 +100,13 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         if kind == "end":
             return found
         at = match.end()
-    raise _BrokenError(f"it cannot be read at character {at + 1}")
+    raise _BrokenError("it cannot be read at character %(at)d", at=at + 1)
 
 
 def _nested(reader: _Reader, inside: Callable[[_Reader], None], close: str) -> None:
     reader.depth += 1
     if reader.depth > DEPTH_MAX:
-        raise _BrokenError(f"it is nested more than {DEPTH_MAX} levels deep")
+        raise _BrokenError("it is nested more than %(most)d levels deep", most=DEPTH_MAX)
     reader.at += 1
     inside(reader)
     reader.take(close)
@@ -107,11 +126,11 @@ def _observation(reader: _Reader) -> None:
     elif reader.peek() == "(":
         _nested(reader, _observations, ")")
     else:
-        raise _BrokenError(f"[ expected, not {reader.peek()[:40] or 'the end'}")
+        raise _BrokenError("%(wanted)s expected, not %(found)s", wanted="[", found=_shown(reader.peek()))
     given: set[str] = set()
     while (word := reader.peek()) in ("START", "WITHIN", "REPEATS"):
         if word in given:
-            raise _BrokenError(f"{word} stands twice behind one observation")
+            raise _BrokenError("%(word)s stands twice behind one observation", word=word)
         given.add(word)
         _qualifier(reader)
 
@@ -125,7 +144,7 @@ def _qualifier(reader: _Reader) -> None:
         return
     number = reader.take_kind("number")
     if number.startswith("-") or (word == "REPEATS" and "." in number):
-        raise _BrokenError(f"a positive number expected after {word}")
+        raise _BrokenError("a positive number expected after %(word)s", word=word)
     reader.take("SECONDS" if word == "WITHIN" else "TIMES")
 
 
@@ -164,7 +183,7 @@ def _test(reader: _Reader) -> None:
     elif operator == "IN":
         _literals(reader)
     else:
-        raise _BrokenError(f"a comparison expected, not {operator[:40] or 'the end'}")
+        raise _BrokenError("%(wanted)s expected, not %(found)s", wanted=Phrase("a comparison"), found=_shown(operator))
 
 
 def _literals(reader: _Reader) -> None:
@@ -186,7 +205,7 @@ def _literal(reader: _Reader) -> None:
 def _path(reader: _Reader) -> None:
     name = reader.take_kind("word")
     if name in _KEYWORDS:
-        raise _BrokenError(f"an object type expected, not {name}")
+        raise _BrokenError("%(wanted)s expected, not %(found)s", wanted=Phrase("an object type"), found=name)
     reader.take(":")
     reader.take_kind("word", "string")
     while reader.peek() in (".", "["):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 from cert.faults import refusal
 from cert.schema import is_observable
 from cert.stix import META, SCO, SDO, SRO, Survey, instant, type_of
@@ -54,7 +54,7 @@ def enforce(obj: dict[str, Any], found: Survey) -> None:
 
 def _identifier(obj: dict[str, Any]) -> None:
     if not obj["id"].startswith(obj["type"] + "--"):
-        raise refusal("id", f"id does not begin with the type. Write {obj['type'][:60]}-- and a UUID.")
+        raise refusal("id", "id does not begin with the type. Write %(type)s-- and a UUID.", type=obj["type"][:60])
 
 
 def _times(found: Survey) -> None:
@@ -64,7 +64,7 @@ def _times(found: Survey) -> None:
         except Refused as fault:
             # `date` and the like may mean something else in a part we do not know; the schema judged the known ones.
             if fault.code == "no-such-day":
-                raise refusal(path, f"{path}: {fault}", fault.code) from fault
+                raise refusal(path, "%(property)s: %(why)s", fault.code, why=fault.phrase) from fault
 
 
 def _order(obj: dict[str, Any], pair: tuple[str, str], *, strictly: bool) -> None:
@@ -73,7 +73,8 @@ def _order(obj: dict[str, Any], pair: tuple[str, str], *, strictly: bool) -> Non
         return
     begin, end = (first, second) if len(first) == len(second) else (instant(first), instant(second))
     if end < begin or (strictly and end == begin):
-        raise refusal(pair[1], f"{pair[1]} is not later than {pair[0]}. Correct one of them.", "bad-order")
+        sentence = msgid("%(property)s is not later than %(first)s. Correct one of them.")
+        raise refusal(pair[1], sentence, "bad-order", first=pair[0])
 
 
 def _targets(obj: dict[str, Any]) -> None:
@@ -85,14 +86,14 @@ def _targets(obj: dict[str, Any]) -> None:
 
 def _target(obj: dict[str, Any], name: str, types: tuple[str, ...]) -> None:
     if name in obj and type_of(str(obj[name])) not in types:
-        sentence = f"{name} must name an object of type {' or '.join(types)}, not {str(obj[name])[:80]}."
-        raise refusal(name, sentence, "bad-target")
+        sentence = msgid("%(property)s must name an object of type %(types)s, not %(named)s.")
+        raise refusal(name, sentence, "bad-target", types=", ".join(types), named=str(obj[name])[:80])
 
 
 def _whole_numbers(found: Survey) -> None:
     for path in found.reals:
         if path.rpartition(".")[2] in _WHOLE:
-            raise refusal(path, f"{path} must be a whole number, written without a decimal point.")
+            raise refusal(path, "%(property)s must be a whole number, written without a decimal point.")
 
 
 def _external_references(obj: dict[str, Any]) -> None:
@@ -101,18 +102,19 @@ def _external_references(obj: dict[str, Any]) -> None:
         form, number = _NUMBERED.get(reference["source_name"]), reference.get("external_id")
         if form and number is not None and not form.fullmatch(number):
             example = "CVE-2026-12345" if reference["source_name"] == "cve" else "CAPEC-163"
-            sentence = f'The external_id "{number[:40]}" has not the form of {example}. Correct it.'
-            raise refusal("external_references", sentence)
+            sentence = msgid('The external_id "%(number)s" has not the form of %(example)s. Correct it.')
+            raise refusal("external_references", sentence, number=number[:40], example=example)
 
 
 def _extensions(obj: dict[str, Any]) -> None:
     for key, entry in obj["extensions"].items():
         kind = entry.get("extension_type")
         if kind in _OF_NEW_TYPES and obj["type"] in SDO | SRO | SCO | META:
-            sentence = f"{kind} is for types of one's own, and {obj['type']} is one of STIX. Use property-extension."
-            raise refusal(f"extensions.{key}", sentence)
+            sentence = msgid("%(kind)s is for types of one's own, and %(type)s is one of STIX. Use property-extension.")
+            raise refusal(f"extensions.{key}", sentence, kind=kind, type=obj["type"])
         if kind in ("new-sdo", "new-sro") and "modified" not in obj:
-            raise refusal("modified", f"modified is missing. An object of a {kind} type needs created and modified.")
+            sentence = msgid("modified is missing. An object of a %(kind)s type needs created and modified.")
+            raise refusal("modified", sentence, kind=kind)
 
 
 def _granular_markings(obj: dict[str, Any]) -> None:
@@ -123,8 +125,8 @@ def _granular_markings(obj: dict[str, Any]) -> None:
             raise refusal("granular_markings", "A granular marking has no selectors. Name the properties it marks.")
         for selector in marking["selectors"]:
             if not selects(obj, selector):
-                sentence = f'The selector "{selector[:80]}" points at nothing in this object. Correct or remove it.'
-                raise refusal("granular_markings", sentence, "bad-selector")
+                sentence = msgid('The selector "%(selector)s" points at nothing in this object. Correct or remove it.')
+                raise refusal("granular_markings", sentence, "bad-selector", selector=selector[:80])
 
 
 def selects(obj: dict[str, Any], selector: str) -> bool:

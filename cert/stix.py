@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 from cert.ijson import WHOLE_MAX, canonical_plain
 from cert.ijson import canonical as canonical
 from cert.ijson import parse_json as parse_json
@@ -207,16 +207,16 @@ def next_version_problem(old: dict[str, Any], new: dict[str, Any]) -> Refused | 
     Both passed the door and have the same id. The author is judged as stated; who sent it is the caller's question.
     """
     if old.get("revoked") is True:
-        sentence = "This object was revoked, which is final. Make a new object instead."
+        sentence = msgid("This object was revoked, which is final. Make a new object instead.")
         return Refused("revoked", sentence, property="revoked")
     for name in ("id", "type", "created_by_ref", "created"):
         if respell(str(old.get(name))) != respell(str(new.get(name))):
-            sentence = f"{name} never changes between versions. Keep it as it was, or make a new object."
+            sentence = msgid("%(property)s never changes between versions. Keep it as it was, or make a new object.")
             return Refused("not-a-version", sentence, property=name)
     if "modified" not in old or "modified" not in new:
-        sentence = "This kind of object has no versions. Make a new object instead."
+        sentence = msgid("This kind of object has no versions. Make a new object instead.")
         return Refused("not-versioned", sentence, property="id")
     if instant(new["modified"]) <= instant(old["modified"]):
-        sentence = "modified must be later than in the version before. Write the present time there."
+        sentence = msgid("modified must be later than in the version before. Write the present time there.")
         return Refused("not-newer", sentence, property="modified")
     return None

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 
 Micros = int
 """Microseconds since 1970-01-01T00:00:00Z."""
@@ -29,8 +29,8 @@ def instant(text: str) -> tuple[Micros, str]:
     try:
         since = datetime.fromisoformat(minute + "00") - _EPOCH
     except ValueError as fault:
-        sentence = f"There is no such day as {text[:10]}. Correct the date."
-        raise Refused("no-such-day", sentence, value=text[:80]) from fault
+        sentence = msgid("There is no such day as %(day)s. Correct the date.")
+        raise Refused("no-such-day", sentence, day=text[:10], value=text[:80]) from fault
     whole = since.days * 86_400 + since.seconds + int(second)
     return whole * 1_000_000 + int(digits[:6].ljust(6, "0")), digits[6:].rstrip("0")
 
@@ -43,8 +43,8 @@ def format_timestamp(moment: Micros, digits: int = 3) -> str:
 
 
 def _no_timestamp(text: str) -> Refused:
-    sentence = f'"{text[:40]}" is no STIX timestamp. Write UTC as in 2026-01-31T10:02:07.000Z.'
-    return Refused("bad-timestamp", sentence, value=text[:80])
+    sentence = msgid('"%(text)s" is no STIX timestamp. Write UTC as in 2026-01-31T10:02:07.000Z.')
+    return Refused("bad-timestamp", sentence, text=text[:40], value=text[:80])
 
 
 def respell(text: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from cert.errors import msgid
 from cert.extension import CORE
 from cert.faults import refusal
 from cert.markings import FIXED
@@ -20,19 +21,22 @@ def _extension_definition(obj: dict[str, Any]) -> None:
     if "created_by_ref" not in obj:
         raise refusal("created_by_ref", "created_by_ref is missing. Say who defines the extension.", "missing-property")
     if "extension_properties" in obj and "toplevel-property-extension" not in obj["extension_types"]:
-        sentence = "extension_properties goes with toplevel-property-extension only. Leave it out, or add that type."
+        sentence = msgid(
+            "extension_properties goes with toplevel-property-extension only. Leave it out, or add that type."
+        )
         raise refusal("extension_properties", sentence)
 
 
 def _indicator(obj: dict[str, Any]) -> None:
     if obj["pattern_type"] == "stix" and (problem := pattern_problem(obj["pattern"])):
-        raise refusal("pattern", f"pattern is no STIX pattern: {problem}. Correct it.", "bad-pattern")
+        raise refusal("pattern", "pattern is no STIX pattern: %(why)s. Correct it.", "bad-pattern", why=problem)
 
 
 def _ipv4(obj: dict[str, Any]) -> None:
     match = _IPV4.fullmatch(obj["value"])
     if obj.get("defanged") is not True and (match is None or any(int(part) > 255 for part in match.groups())):
-        raise refusal("value", f'"{obj["value"][:60]}" is no IPv4 address or network. Correct it, or use another type.')
+        sentence = msgid('"%(value)s" is no IPv4 address or network. Correct it, or use another type.')
+        raise refusal("value", sentence, value=obj["value"][:60])
 
 
 def _ipv6(obj: dict[str, Any]) -> None:
@@ -40,7 +44,8 @@ def _ipv6(obj: dict[str, Any]) -> None:
     groups = address.partition("%")[0]
     lawful = re.fullmatch(r"[0-9A-Fa-f:]{2,39}(?:\.?\d{1,3}){0,4}", groups) and ":" in groups
     if obj.get("defanged") is not True and (not lawful or (length and not re.fullmatch(r"\d{1,3}", length))):
-        raise refusal("value", f'"{obj["value"][:60]}" is no IPv6 address or network. Correct it, or use another type.')
+        sentence = msgid('"%(value)s" is no IPv6 address or network. Correct it, or use another type.')
+        raise refusal("value", sentence, value=obj["value"][:60])
 
 
 def _language_content(obj: dict[str, Any]) -> None:
@@ -48,15 +53,16 @@ def _language_content(obj: dict[str, Any]) -> None:
         raise refusal("lang", "A translation has no lang of its own: contents names the languages. Leave lang out.")
     for tag, texts in obj["contents"].items():
         if not LANGUAGE_TAG.fullmatch(tag):
-            raise refusal("contents", f'"{tag[:40]}" in contents is no language tag. Write es, en-US or the like.')
+            sentence = msgid('"%(tag)s" in contents is no language tag. Write es, en-US or the like.')
+            raise refusal("contents", sentence, tag=tag[:40])
         if not isinstance(texts, dict):
-            raise refusal(f"contents.{tag}", f"contents.{tag} must hold properties with their translations.")
+            raise refusal(f"contents.{tag}", "%(property)s must hold properties with their translations.")
 
 
 def _marking_definition(obj: dict[str, Any]) -> None:
     for name in ("modified", "revoked"):
         if name in obj:
-            raise refusal(name, f"A marking-definition never changes and has no {name}. Leave it out.")
+            raise refusal(name, "A marking-definition never changes and has no %(property)s. Leave it out.")
     if obj["id"] in obj.get("object_marking_refs", ()):
         raise refusal("object_marking_refs", "This marking-definition marks itself. Use another one.", "circle")
     if obj.get("definition_type") == "statement" and not isinstance(obj.get("definition", {}).get("statement"), str):
@@ -67,8 +73,8 @@ def _marking_definition(obj: dict[str, Any]) -> None:
             "id", "TLP 1.0 has exactly four markings and this id is none of them. Use those.", "forged-marking"
         )
     if fixed is not None and not _says_the_same(fixed, obj):
-        sentence = f"This id belongs to {fixed['name']} and the content differs. Use the published object."
-        raise refusal("id", sentence, "forged-marking")
+        sentence = msgid("This id belongs to %(marking)s and the content differs. Use the published object.")
+        raise refusal("id", sentence, "forged-marking", marking=fixed["name"])
 
 
 def _says_the_same(fixed: dict[str, Any], obj: dict[str, Any]) -> bool:
@@ -82,8 +88,8 @@ def _says_the_same(fixed: dict[str, Any], obj: dict[str, Any]) -> bool:
 def _observed_data(obj: dict[str, Any]) -> None:
     types = {type_of(target) for target in obj.get("object_refs", ())}
     if wrong := types & (SDO | META):
-        sentence = f"object_refs of observed data names a {min(wrong)}. Name observables and relationships only."
-        raise refusal("object_refs", sentence, "bad-target")
+        sentence = msgid("object_refs of observed data names a %(type)s. Name observables and relationships only.")
+        raise refusal("object_refs", sentence, "bad-target", type=min(wrong))
     if "object_refs" in obj and not types - SRO:
         raise refusal(
             "object_refs", "object_refs of observed data needs at least one observable. Add it.", "bad-target"
@@ -93,12 +99,15 @@ def _observed_data(obj: dict[str, Any]) -> None:
 def _relationship(obj: dict[str, Any]) -> None:
     for name in ("source_ref", "target_ref"):
         if type_of(obj[name]) in SRO | META | {"bundle"}:
-            raise refusal(name, f"{name} must name an object or an observable, not {obj[name][:80]}.", "bad-target")
+            sentence = msgid("%(property)s must name an object or an observable, not %(named)s.")
+            raise refusal(name, sentence, "bad-target", named=obj[name][:80])
 
 
 def _sighting(obj: dict[str, Any]) -> None:
     if type_of(obj["sighting_of_ref"]) in SCO | SRO | META | {"bundle"}:
-        sentence = "sighting_of_ref must name what was sighted, as an indicator. Observables go in observed_data_refs."
+        sentence = msgid(
+            "sighting_of_ref must name what was sighted, as an indicator. Observables go in observed_data_refs."
+        )
         raise refusal("sighting_of_ref", sentence, "bad-target")
 
 
@@ -108,11 +117,11 @@ def _incident(obj: dict[str, Any]) -> None:
         return
     for name in ("determination", "investigation_status"):
         if name not in core:
-            sentence = f"{name} is missing from the incident core extension. Add it."
-            raise refusal(f"extensions.{CORE}.{name}", sentence, "missing-property")
+            sentence = msgid("%(lacking)s is missing from the incident core extension. Add it.")
+            raise refusal(f"extensions.{CORE}.{name}", sentence, "missing-property", lacking=name)
     if core["determination"] not in _DETERMINATIONS:
-        sentence = f"determination must be one of {', '.join(_DETERMINATIONS)}."
-        raise refusal(f"extensions.{CORE}.determination", sentence)
+        sentence = msgid("determination must be one of %(values)s.")
+        raise refusal(f"extensions.{CORE}.determination", sentence, values=", ".join(_DETERMINATIONS))
     if not isinstance(core["investigation_status"], str):
         raise refusal(f"extensions.{CORE}.investigation_status", "investigation_status must be a text.")
     criticality = core.get("criticality", 0)

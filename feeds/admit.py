@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cert import door, stix
-from cert.errors import NotFound, Refused
+from cert.errors import NotFound, Phrase, Refused, msgid
 from cert.stix import Micros
 from cert.store import aside, current, log, people
 from cert.store.engine import Connection
-from cert.store.log import RECORD, Entry, Statement
+from cert.store.log import RECORD, Entry, Statement, Verdict
 from feeds import receipts, wire
 from feeds.ledger import Outcome
 from feeds.receipts import SUPERSEDED
@@ -32,7 +32,7 @@ def admit(peer: Peer) -> Callable[[Connection, Sequence[Entry], Micros], None]:
                 else:
                     good.append((entry, _statement(ours, peer, entry, obj, now)))
             except Refused as refusal:
-                _put_aside(c, peer, entry, refusal.code, str(refusal), now)
+                _put_aside(c, peer, entry, refusal.code, refusal.phrase, now)
         outcomes = _append(c, peer, good, now)
         if peer.seals and receipts.owed(c, peer, batch):
             receipts.give(c, peer, batch[-1].number, outcomes, now)
@@ -63,8 +63,7 @@ def _append(c: Connection, peer: Peer, good: Sequence[tuple[Entry, Statement]], 
     verdicts = log.append(c, RECORD, [said for _, said in good], now)
     for (entry, _), verdict in zip(good, verdicts, strict=True):
         if verdict.outcome in {"conflict", "refused"}:
-            reason = verdict.sentence or f"He sent this version before with other {', '.join(verdict.differs)}."
-            _put_aside(c, peer, entry, verdict.outcome, reason, now)
+            _put_aside(c, peer, entry, verdict.outcome, _objection(verdict), now)
     stored = {v.number: entry for (entry, _), v in zip(good, verdicts, strict=True) if v.outcome == "stored"}
     old = current.outdated(c, RECORD, list(stored))
     return [Outcome(stored[number].number, SUPERSEDED, "newer-version", "") for number in old]
@@ -77,15 +76,21 @@ def retry(c: Connection, peer: Peer, number: int, now: Micros) -> None:
     """
     follower = receipts.follower_name(peer)
     if not aside.between(c, follower, peer.inbound, number, number):
-        raise NotFound("aside", f"Entry {number} of {peer.name}'s log is not set aside.")
+        raise NotFound("aside", "Entry %(number)d of %(peer)s's log is not set aside.", number=number, peer=peer.name)
     (entry,) = log.entries_numbered(c, peer.inbound, [number])
     (verdict,) = log.append(c, RECORD, [_statement(_Ours(c, [entry.id]), peer, entry, entry.obj(), now)], now)
     if verdict.outcome in {"conflict", "refused"}:
-        differs = f"He sent this version before with other {', '.join(verdict.differs)}."
-        raise Refused(verdict.outcome, verdict.sentence or differs)
+        why = _objection(verdict)
+        raise Refused(verdict.outcome, why.sentence, **why.data)
     aside.take_back(c, follower, peer.inbound, [number])
     if peer.seals:
         receipts.give_after_all(c, peer, number, now)
+
+
+def _objection(verdict: Verdict) -> Phrase:
+    """Why a statement was not appended."""
+    differs = {"differs": ", ".join(verdict.differs)}
+    return verdict.why or Phrase("He sent this version before with other %(differs)s.", differs)
 
 
 class _Ours:
@@ -109,9 +114,11 @@ class _Ours:
         if (author is None and owner is None) or self._have_said(said):
             return
         if author is not None:
-            raise Refused("impersonation", f"He sent this as if {author.name} had written it, and we have not.")
+            sentence = msgid("He sent this as if %(author)s had written it, and we have not.")
+            raise Refused("impersonation", sentence, author=author.name)
         if owner is not None:
-            raise Refused("not-his", f"This object is {owner.name}'s, and only its author may change it.")
+            sentence = msgid("This object is %(author)s's, and only its author may change it.")
+            raise Refused("not-his", sentence, author=owner.name)
 
     def _owns(self, entry: Entry) -> bool:
         org = self.orgs.get(entry.origin)
@@ -122,6 +129,6 @@ class _Ours:
         return any(digest == said.digest and origin in self.orgs for origin, digest in held)
 
 
-def _put_aside(c: Connection, peer: Peer, entry: Entry, code: str, sentence: str, now: Micros) -> None:
+def _put_aside(c: Connection, peer: Peer, entry: Entry, code: str, why: Phrase, now: Micros) -> None:
     number = entry.number
-    aside.put_aside(c, aside.Aside(receipts.follower_name(peer), peer.inbound, number, entry.id, code, sentence, now))
+    aside.put_aside(c, aside.Aside(receipts.follower_name(peer), peer.inbound, number, entry.id, code, why, now))

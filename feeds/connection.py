@@ -20,7 +20,7 @@ from taxii2client.common import _HTTPConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import parse_url
 
-from cert.errors import Missing, PeerUnreachable
+from cert.errors import Missing, PeerUnreachable, Phrase, msgid
 from cert.stix import parse_json
 from feeds import packed, transport
 from feeds.transport import Adapter
@@ -63,8 +63,8 @@ class Reply:
 class Unreachable(PeerUnreachable):
     """No good answer came. `status` is the one that the server gave, 0 if it gave none."""
 
-    def __init__(self, sentence: str, status: int = 0) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, status: int = 0, **data: Any) -> None:
+        super().__init__(sentence, **data)
         self.status = status
 
 
@@ -89,7 +89,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         self.mounted: object = None
         self.may_pack = True
         self.quiet_until = 0.0
-        self.quiet_why = Unreachable("")
+        self.quiet_why: Unreachable | None = None
         self.skew_s: float | None = None
 
     def get(self, url: str, headers: Any = None, params: Any = None) -> Any:
@@ -102,9 +102,9 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         Raises `Unreachable` with a sentence, `requests.RequestException` or `HTTPError`.
         """
         if origin(url) != self.origin:
-            raise Unreachable(f"it named an address of another server, {url}, which we do not follow.")
+            raise Unreachable("it named an address of another server, %(url)s, which we do not follow.", url=url)
         self._sign_in()
-        if time.monotonic() < self.quiet_until:
+        if self.quiet_why is not None and time.monotonic() < self.quiet_until:
             raise self.quiet_why
         self._mount()
         try:
@@ -136,7 +136,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         except requests.ConnectionError as fault:
             if isinstance(fault, requests.exceptions.SSLError | requests.Timeout):
                 raise
-            raise _Busy(Unreachable(network(fault))) from fault
+            raise _Busy(_unreachable(network(fault))) from fault
         with answer:
             self.skew_s = _skew_s(answer.headers.get("Date"))
             if answer.status_code != (requests.codes.ok if body is None else requests.codes.accepted):
@@ -148,7 +148,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
             raw = packed.read(answer.raw, answer.headers.get("Content-Encoding", ""), may_pack=self.may_pack)
         except packed.TooDense as fault:
             self.may_pack = False
-            raise Unreachable(str(fault)) from fault
+            raise _unreachable(fault.phrase) from fault
         if "html" in answer.headers.get("Content-Type", "").lower() or raw[:64].lstrip().startswith(b"<"):
             raise Unreachable("it answers with a page for people. Is a sign-in page or a proxy in between?")
         return Reply(parse_json(raw), answer.headers, raw)
@@ -156,13 +156,20 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
     def _not_ok(self, answer: requests.Response) -> Exception:
         code = answer.status_code
         if code in {401, 403}:
-            sentence = f"it refuses our account (HTTP {code}). Ask its operators for the password, and put it into the "
-            return self._quiet(Unreachable(f"{sentence}file that password_file names.", code), REFUSED_WAIT_S)
+            why = Unreachable(
+                "it refuses our account (HTTP %(code)d). Ask its operators for the password, and put it into the "
+                "file that password_file names.",
+                code,
+                code=code,
+            )
+            return self._quiet(why, REFUSED_WAIT_S)
         if code in BUSY:
             wait_s = _retry_after_s(answer.headers.get("Retry-After"))
-            asks = f" and asks us to wait {wait_s:.0f} s" if wait_s else ""
-            return _Busy(Unreachable(f"it is busy (HTTP {code}){asks}.", code), wait_s)
-        return Unreachable(f"it answers HTTP {code}.", code)
+            if not wait_s:
+                return _Busy(Unreachable("it is busy (HTTP %(code)d).", code, code=code), wait_s)
+            asks = msgid("it is busy (HTTP %(code)d) and asks us to wait %(wait)d s.")
+            return _Busy(Unreachable(asks, code, code=code, wait=round(wait_s)), wait_s)
+        return Unreachable("it answers HTTP %(code)d.", code, code=code)
 
     def _quiet(self, why: Unreachable, wait_s: float) -> Unreachable:
         """Ask nothing for so long; whoever asks is told why."""
@@ -174,7 +181,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
         try:
             auth = HTTPBasicAuth(self.user.encode(), self.password().encode())
         except Missing as fault:
-            raise Unreachable(str(fault)) from fault
+            raise _unreachable(fault.phrase) from fault
         if auth != self.session.auth:
             self.session.auth, self.quiet_until = auth, 0.0
 
@@ -196,15 +203,19 @@ def origin(url: str) -> tuple[str | None, str | None, int | None]:
     return parts.scheme, parts.host, parts.port or _PORTS.get(parts.scheme or "")
 
 
-def network(fault: requests.RequestException | HTTPError) -> str:
+def network(fault: requests.RequestException | HTTPError) -> Phrase:
     """What a fault of the network means, as a sentence."""
     if isinstance(fault, requests.Timeout | ReadTimeoutError):
-        return "it does not answer in time."
+        return Phrase("it does not answer in time.")
     if isinstance(fault, requests.exceptions.SSLError):
-        return f"its certificate is not one we trust{Trust.reason(fault)}."
+        return Trust.reason(fault)
     if isinstance(fault, requests.ConnectionError):
-        return "nothing answers there."
-    return f"the network says {type(fault).__name__}."
+        return Phrase("nothing answers there.")
+    return Phrase("the network says %(fault)s.", {"fault": type(fault).__name__})
+
+
+def _unreachable(why: Phrase) -> Unreachable:
+    return Unreachable(why.sentence, **why.data)
 
 
 def _skew_s(date: str | None) -> float | None:

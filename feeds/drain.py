@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cert.errors import PeerUnreachable
+from cert.errors import PeerUnreachable, msgid
 from cert.stix import Micros, canonical, format_timestamp, parse_timestamp
 from cert.store import current, log
 from cert.store.engine import Connection, Engine, reading, writing
@@ -121,13 +121,15 @@ class Drain:
         """
         seen = hashlib.sha256(canonical(page.objects)).digest()
         if (page.next and seen in run.pages) or run.stale >= STALE:
-            raise PeerUnreachable(f"{self.peer.name}: its server goes round in a circle. What came so far is kept.")
+            sentence = msgid("%(peer)s: its server goes round in a circle. What came so far is kept.")
+            raise PeerUnreachable(sentence, peer=self.peer.name)
         run.pages.add(seen)
         run.token = page.next
         if page.next:
             return
         if _at(page.last_added) <= _at(run.since):  # the standard: where `more` has no `next`, the date goes on
-            raise PeerUnreachable(f"{self.peer.name}: its server says that there is more, and gives no way to go on.")
+            sentence = msgid("%(peer)s: its server says that there is more, and gives no way to go on.")
+            raise PeerUnreachable(sentence, peer=self.peer.name)
         before = _before(page.last_added)
         run.since = before if _at(before) > _at(run.since) else page.last_added
 
@@ -152,7 +154,8 @@ class Drain:
                 break
             token = page.next
         if not latest:
-            raise PeerUnreachable(f"{self.peer.name}: its server does not say when its objects were added.")
+            sentence = msgid("%(peer)s: its server does not say when its objects were added.")
+            raise PeerUnreachable(sentence, peer=self.peer.name)
         return latest
 
     def _mirror(self, run: _Run, page: Objects) -> bool:

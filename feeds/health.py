@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cert.errors import Phrase
 from cert.stix import Micros
 from cert.store import aside, log
 from cert.store.engine import Connection
@@ -24,7 +25,7 @@ class Direction:
 
     `waiting` counts entries that the receiver has not acknowledged (out), or that we know of and have not admitted
     (in); `lag` is for how long the oldest of them has waited, in microseconds. `refused` were given and not taken.
-    `trouble` is what the border process last said was wrong, "" if nothing is.
+    `trouble` is what the border process last said was wrong, None if nothing is.
     """
 
     way: str
@@ -34,7 +35,7 @@ class Direction:
     total: int
     last: Micros | None
     refused: int
-    trouble: str
+    trouble: Phrase | None
     trouble_since: Micros | None
     evidence: Evidence | None
     pause: Pause | None
@@ -117,7 +118,7 @@ def _direction(
         total=counted.total,
         last=counted.last,
         refused=counted.refused,
-        trouble=trouble.sentence if trouble else "",
+        trouble=trouble.why if trouble else None,
         trouble_since=trouble.since if trouble else None,
         evidence=evidence,
         pause=pause,

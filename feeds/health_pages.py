@@ -171,7 +171,7 @@ def _way(way: Direction) -> dict[str, Any]:
         "total": way.total,
         "last": way.last,
         "refused": way.refused,
-        "trouble": way.evidence.sentence if way.evidence else way.trouble,
+        "trouble": way.evidence.why if way.evidence else way.trouble,
         "since": way.evidence.at if way.evidence else way.trouble_since,
         "pause": way.pause,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Row,
     Table,
     bindparam,
     delete,
@@ -19,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from cert.errors import NotFound
+from cert.errors import NotFound, Phrase, Refused, kept
 from cert.stix import Micros
 from cert.store import log
 from cert.store.engine import Connection, among, insert_new, insert_rows
@@ -83,6 +85,7 @@ evidence = Table(
     Column("body", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("settled", BigInteger),  # when an operator let the direction go on
+    Column("data", Text, nullable=False, server_default="{}"),  # what fills the blanks of the sentence, as JSON
     Index("evidence_open", "peer", "direction", "settled"),
 )
 
@@ -144,7 +147,7 @@ class Evidence:
     peer: str
     direction: str
     code: str
-    sentence: str
+    why: Phrase
     body: bytes
     at: Micros
     settled: Micros | None
@@ -194,7 +197,7 @@ def link_at(c: Connection, log_name: str, start: bytes, number: int) -> bytes:
     """The link at an entry, `start` at number 0. Raises `NotFound` for one that is not sealed."""
     found = seal_of(c, log_name, number)
     if found is None and number:
-        raise NotFound("seal", f"Entry {number} of {log_name} is not sealed.")
+        raise NotFound("seal", "Entry %(number)d of %(log)s is not sealed.", number=number, log=log_name)
     return found.link if found else start
 
 
@@ -303,10 +306,11 @@ def count_excepted(c: Connection, peer: str, way: str) -> dict[str, int]:
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------
-def freeze(c: Connection, peer: str, direction: str, code: str, sentence: str, body: bytes, now: Micros) -> None:
+def freeze(c: Connection, peer: str, direction: str, fault: Refused, body: bytes, now: Micros) -> None:
     """Freeze a direction and keep what was seen; while it is frozen already, nothing is added."""
     if frozen(c, peer, direction) is None:
-        row = {"peer": peer, "direction": direction, "code": code, "sentence": sentence, "at": now}
+        why = {"code": fault.code, "sentence": fault.sentence, "data": fault.phrase.values()}
+        row = {"peer": peer, "direction": direction, **why, "at": now}
         c.execute(insert(evidence).values(**row, body=body[:MOST_EVIDENCE]))
 
 
@@ -314,7 +318,7 @@ def frozen(c: Connection, peer: str, direction: str) -> Evidence | None:
     """The evidence for which a direction is frozen, None if it is not."""
     found = select(evidence).where(evidence.c.peer == peer, evidence.c.direction == direction)
     row = c.execute(found.where(evidence.c.settled.is_(None)).order_by(evidence.c.n).limit(1)).first()
-    return Evidence(*row) if row else None
+    return _evidence(row) if row else None
 
 
 def settle(c: Connection, peer: str, direction: str, now: Micros) -> bool:
@@ -326,7 +330,11 @@ def settle(c: Connection, peer: str, direction: str, now: Micros) -> bool:
 def all_evidence(c: Connection, peer: str, limit: int) -> list[Evidence]:
     """The newest evidence about a peer, at most `limit` pieces."""
     found = select(evidence).where(evidence.c.peer == peer).order_by(evidence.c.n.desc()).limit(limit)
-    return [Evidence(*row) for row in c.execute(found)]
+    return [_evidence(row) for row in c.execute(found)]
+
+
+def _evidence(r: Row[Any]) -> Evidence:
+    return Evidence(r.n, r.peer, r.direction, r.code, kept(r.sentence, r.data), r.body, r.at, r.settled)
 
 
 # --- how it goes -------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from taxii2client.exceptions import TAXIIServiceException, ValidationError
 from taxii2client.v21 import Collection
 from urllib3.exceptions import HTTPError
 
-from cert.errors import PeerUnreachable, Refused
+from cert.errors import PeerUnreachable, Phrase, Refused, msgid
 from cert.stix import Micros, parse_timestamp
 from feeds.connection import BUSY, Connection, Reply, Unreachable, network
 from feeds.connection import Address as Address
@@ -157,11 +157,11 @@ class Line:
             return read(self.connection.ask(url, params, again=not token, body=body))
         except Unreachable as fault:
             if fault.status == requests.codes.request_entity_too_large:
-                raise TooLarge(str(fault)) from None
+                raise TooLarge(fault.sentence, **fault.data) from None
             gone = token and fault.status >= 400 and fault.status not in {401, 403, *BUSY}
-            raise self._unreachable(str(fault), Expired if gone else PeerUnreachable) from None
+            raise self._unreachable(fault.phrase, Expired if gone else PeerUnreachable) from None
         except PeerUnreachable as fault:
-            raise self._unreachable(str(fault)) from None
+            raise self._unreachable(fault.phrase) from None
         except (requests.RequestException, HTTPError) as fault:
             raise self._unreachable(network(fault)) from fault
         except (
@@ -173,7 +173,9 @@ class Line:
             ValueError,
             AttributeError,
         ) as fault:
-            raise self._unreachable(f"its answer is not what TAXII 2.1 and Puente say: {fault}") from fault
+            why = fault.phrase if isinstance(fault, Refused) else fault
+            odd = Phrase("its answer is not what TAXII 2.1 and Puente say: %(why)s", {"why": why})
+            raise self._unreachable(odd) from fault
 
     def _find(self) -> Any:
         if self.collection is None:
@@ -186,8 +188,8 @@ class Line:
                 if self.collection is not None:
                     break
             else:
-                sentence = f"it shows us no collection {self.wanted}. Has he run `puente peer add` for us?"
-                raise fault or PeerUnreachable(sentence)
+                sentence = msgid("it shows us no collection %(wanted)s. Has he run `puente peer add` for us?")
+                raise fault or PeerUnreachable(sentence, wanted=self.wanted)
         return self.collection
 
     def _roots(self) -> list[str]:
@@ -207,9 +209,10 @@ class Line:
             Collection(f"{root}collections/{one['id']}/", conn=self.connection, collection_info=one) for one in named
         ]
 
-    def _unreachable(self, reason: str, kind: type[PeerUnreachable] = PeerUnreachable) -> PeerUnreachable:
+    def _unreachable(self, why: Phrase, kind: type[PeerUnreachable] = PeerUnreachable) -> PeerUnreachable:
         self.collection = None  # look everything up again: he may have moved
-        return kind(f"{self.address.title} ({self.address.url}) cannot be read: {reason}")
+        sentence = msgid("%(peer)s (%(url)s) cannot be read: %(why)s")
+        return kind(sentence, peer=self.address.title, url=self.address.url, why=why)
 
     def __enter__(self) -> "Line":
         return self
@@ -235,7 +238,8 @@ def _page(reply: Reply) -> Page:
     if len(numbers) != len(objects) or not all(type(number) is int for number in numbers):
         raise PeerUnreachable("the entries of its page are not numbered one by one.")
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        raise PeerUnreachable(f"entries are missing between {numbers[0]} and {numbers[-1]} of its page.")
+        sentence = msgid("entries are missing between %(first)d and %(last)d of its page.")
+        raise PeerUnreachable(sentence, first=numbers[0], last=numbers[-1])
     if objects and not is_time(last_added):
         raise PeerUnreachable("it does not say when the last object of its page was added.")
     salts = [read_salt(mark[1] if len(mark) > 1 else None) for mark in marks]
@@ -267,7 +271,8 @@ def _head(headers: Mapping[str, str], name: str) -> Head:
     """A number and a link, as they stand in a header of ours."""
     said = _HEAD.fullmatch(headers.get(name, ""))
     if said is None:
-        raise PeerUnreachable(f"it does not say where its log ends ({name}). Is a proxy between us that drops headers?")
+        sentence = msgid("it does not say where its log ends (%(header)s). Is a proxy between us that drops headers?")
+        raise PeerUnreachable(sentence, header=name)
     return Head(int(said[1]), bytes.fromhex(said[2]))
 
 

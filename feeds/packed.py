@@ -24,12 +24,12 @@ def read(raw: Any, encoding: str, *, may_pack: bool) -> bytes:
         case "gzip" | "x-gzip" if may_pack:
             pieces = _unpacked(raw)
         case other:
-            raise PeerUnreachable(f"its answer is compressed as {other[:40]!r}, which nobody asked for.")
+            raise PeerUnreachable("its answer is compressed as %(how)s, which nobody asked for.", how=repr(other[:40]))
     body = bytearray()
     for piece in pieces:
         body += piece
         if len(body) > BIGGEST_ANSWER:
-            raise PeerUnreachable(f"its answer is larger than {BIGGEST_ANSWER >> 20} MiB.")
+            raise PeerUnreachable("its answer is larger than %(most)d MiB.", most=BIGGEST_ANSWER >> 20)
     return bytes(body)
 
 
@@ -49,7 +49,10 @@ def _unpacked(raw: Any) -> Iterator[bytes]:
                 piece = unpack.decompress(rest, CHUNK)
                 rest, gave = unpack.unconsumed_tail, gave + len(piece)
                 if gave > _SMALL and gave > DENSEST * came:
-                    raise TooDense(f"its answer is packed more than {DENSEST} to 1. From now on we ask for plain ones.")
+                    raise TooDense(
+                        "its answer is packed more than %(densest)d to 1. From now on we ask for plain ones.",
+                        densest=DENSEST,
+                    )
                 yield piece
             if rest or unpack.unused_data:
                 raise PeerUnreachable("its answer goes on after its packed end.")

@@ -6,6 +6,7 @@ sight; a POST that was cut is simply sent again, as a repetition counts as a suc
 
 from collections.abc import Callable, Iterator, Sequence
 
+from cert.errors import Phrase
 from cert.follow import Follower
 from cert.stix import Micros
 from cert.store import aside, log
@@ -16,6 +17,7 @@ from feeds.line import Line, TooLarge
 from feeds.store import Peer
 
 BATCH = 100
+MOST_TEXT = 500  # of what the server says of an object
 AROUND = 20  # bytes of an envelope beside its objects
 
 
@@ -44,21 +46,21 @@ def _parts(entries: Sequence[Entry], longest: int) -> Iterator[list[Entry]]:
     yield part
 
 
-def _deposit(line: Line, part: Sequence[Entry]) -> list[tuple[Entry, str]]:
+def _deposit(line: Line, part: Sequence[Entry]) -> list[tuple[Entry, Phrase]]:
     """Post a part, halved as often as the server finds it too large. Gives what it did not take, with the reason."""
     try:
         failures = line.deposit([entry.body for entry in part])
     except TooLarge:
         if len(part) == 1:
-            return [(part[0], "The peer's server takes no object of this length.")]
+            return [(part[0], Phrase("The peer's server takes no object of this length."))]
         middle = len(part) // 2
         return [*_deposit(line, part[:middle]), *_deposit(line, part[middle:])]
-    return [(entry, failures[entry.id]) for entry in part if entry.id in failures]
+    return [(entry, Phrase(failures[entry.id][:MOST_TEXT])) for entry in part if entry.id in failures]
 
 
-def _set_aside(db: Engine, name: str, log_name: str, refused: Sequence[tuple[Entry, str]], now: Micros) -> None:
+def _set_aside(db: Engine, name: str, log_name: str, refused: Sequence[tuple[Entry, Phrase]], now: Micros) -> None:
     if not refused:
         return
     with writing(db) as c:
         for entry, why in refused:
-            aside.put_aside(c, aside.Aside(name, log_name, entry.number, entry.id, "post-refused", why[:500], now))
+            aside.put_aside(c, aside.Aside(name, log_name, entry.number, entry.id, "post-refused", why, now))

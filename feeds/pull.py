@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cert import door, stix
-from cert.errors import PeerUnreachable, Refused
+from cert.errors import PeerUnreachable, Refused, msgid
 from cert.stix import Micros
 from cert.store import log
 from cert.store.engine import Connection, Engine, reading, writing
@@ -54,12 +54,8 @@ class _Entries:
 EMPTY = _Entries((), (), "")
 
 
-class _Fault(Exception):
-    """A fault of the chain, with what it is kept under."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
+class _Fault(Refused):
+    """A fault of the chain."""
 
 
 def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> bool:
@@ -115,8 +111,10 @@ def _demand_going(c: Connection, peer: Peer) -> None:
     found = ledger.frozen(c, peer.name, IN)
     if found is not None:
         raise PeerUnreachable(
-            f"{peer.name}: nothing is taken from him since his log was found broken. {found.sentence} Talk to his "
-            f"operators by another way, then run `puente peer resume {peer.name}`."
+            "%(peer)s: nothing is taken from him since his log was found broken. %(why)s Talk to his operators by "
+            "another way, then run `puente peer resume %(peer)s`.",
+            peer=peer.name,
+            why=found.why,
         )
 
 
@@ -124,19 +122,22 @@ def _demand_same_log(peer: Peer, place: _Place, page: Page) -> None:
     """See to it that his log is the one that we have mirrored so far."""
     if page.head.number < place.last.number:
         raise PeerUnreachable(
-            f"{peer.name}: his log ends at entry {page.head.number}, our mirror of it at {place.last.number}. He was "
-            "restored from an older copy, and takes back from us what he lost; then it goes on by itself."
+            "%(peer)s: his log ends at entry %(theirs)d, our mirror of it at %(ours)d. He was restored from an older "
+            "copy, and takes back from us what he lost; then it goes on by itself.",
+            peer=peer.name,
+            theirs=page.head.number,
+            ours=place.last.number,
         )
     if page.head.number == place.last.number > 0 and page.head.link != place.last.link:
-        raise _Fault("fork", f"His log holds other entries than we have mirrored, up to number {place.last.number}.")
+        sentence = msgid("His log holds other entries than we have mirrored, up to number %(last)d.")
+        raise _Fault("fork", sentence, last=place.last.number)
 
 
 def _demand_all(peer: Peer, place: _Place, page: Page, after: int) -> None:
     """See to it that a peer who gives nothing more keeps nothing back, and has closed what he gave."""
     if page.head.number > after:
-        raise PeerUnreachable(
-            f"{peer.name}: his log ends at entry {page.head.number}, but he gives nothing after {after}."
-        )
+        sentence = msgid("%(peer)s: his log ends at entry %(theirs)d, but he gives nothing after %(ours)d.")
+        raise PeerUnreachable(sentence, peer=peer.name, theirs=page.head.number, ours=after)
     if place.closed < after:
         raise _open(peer, place.closed)
 
@@ -148,16 +149,17 @@ def _demand_closed(peer: Peer, tail: _Entries, closed: int) -> None:
 
 
 def _open(peer: Peer, closed: int) -> PeerUnreachable:
-    return PeerUnreachable(
-        f"{peer.name}: no checkpoint closes his log after entry {closed}, so what follows cannot be admitted."
-    )
+    sentence = msgid("%(peer)s: no checkpoint closes his log after entry %(last)d, so what follows cannot be admitted.")
+    return PeerUnreachable(sentence, peer=peer.name, last=closed)
 
 
 def _demand_next(peer: Peer, page: Page, after: int) -> None:
     if page.numbers[0] <= after:
-        raise PeerUnreachable(f"{peer.name}: asked for entries after {after}, it gives older ones again.")
+        sentence = msgid("%(peer)s: asked for entries after %(last)d, it gives older ones again.")
+        raise PeerUnreachable(sentence, peer=peer.name, last=after)
     if page.numbers[0] != after + 1:
-        raise _Fault("gap", f"His log goes on at entry {page.numbers[0]}, but the next one we lack is {after + 1}.")
+        sentence = msgid("His log goes on at entry %(theirs)d, but the next one we lack is %(ours)d.")
+        raise _Fault("gap", sentence, theirs=page.numbers[0], ours=after + 1)
 
 
 def _parted(tail: _Entries, page: Page) -> tuple[_Entries, _Entries]:
@@ -206,7 +208,7 @@ def _checked(
                     seal.demand_checkpoint(keys, place.start, before, obj)
                     closed = at.number
         except Refused as refusal:
-            raise _Fault(refusal.code, str(refusal)) from refusal
+            raise _Fault(refusal.code, refusal.sentence, **refusal.data) from refusal
         before = at
     return lists, closed
 
@@ -217,13 +219,14 @@ def _held_already(c: Connection, peer: Peer, seals: Sequence[Seal], bodies: Sequ
     entries = log.after(c, peer.inbound, seals[0].number - 1, overlap) if overlap > 0 else []
     for entry, body in zip(entries, bodies, strict=False):
         if entry.body != body:
-            raise _Fault("fork", f"Entry {entry.number} of his log is another one than we have mirrored.")
+            sentence = msgid("Entry %(number)d of his log is another one than we have mirrored.")
+            raise _Fault("fork", sentence, number=entry.number)
     return len(entries)
 
 
 def _freeze(db: Engine, peer: Peer, fault: _Fault, page: Page, now: Micros) -> None:
     with writing(db) as c:
-        ledger.freeze(c, peer.name, IN, fault.code, str(fault), page.raw, now)
+        ledger.freeze(c, peer.name, IN, fault, page.raw, now)
     with reading(db) as c:  # what is raised in a write transaction would undo it
         _demand_going(c, peer)
 

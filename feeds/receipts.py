@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 from cert.stix import Micros
 from cert.store import aside, log
 from cert.store.engine import Connection
@@ -47,7 +47,7 @@ def give(c: Connection, peer: Peer, last: int, outcomes: Sequence[Outcome], now:
     first = ledger.receipted(c, peer.name, GAVE) + 1
     link = ledger.link_at(c, peer.inbound, start_in(c, peer), last)
     refused = [
-        Outcome(one.number, REFUSED, one.code, TOLD.get(one.code, one.sentence)[:MOST_TEXT])
+        Outcome(one.number, REFUSED, one.code, TOLD.get(one.code, str(one.why))[:MOST_TEXT])
         for one in aside.between(c, follower_name(peer), peer.inbound, first, last)
     ]
     excepted = tuple(sorted([*refused, *outcomes], key=lambda one: one.number))
@@ -88,13 +88,15 @@ def take(c: Connection, peer: Peer, said: Mapping[str, Any], now: Micros) -> Non
     receipt = read(said, now)
     ended = ledger.receipted(c, peer.name, GOT)
     if receipt.first > ended + 1:
-        raise Refused("receipt-gap", f"A receipt begins at entry {receipt.first}, but is due from {ended + 1} on.")
+        sentence = msgid("A receipt begins at entry %(first)d, but is due from %(due)d on.")
+        raise Refused("receipt-gap", sentence, first=receipt.first, due=ended + 1)
     if receipt.last < max(ended, receipt.first - 1) or (receipt.last == ended and receipt.last >= receipt.first):
-        raise Refused("receipt-replayed", f"There is a receipt for entry {receipt.last} already.")
+        raise Refused("receipt-replayed", "There is a receipt for entry %(last)d already.", last=receipt.last)
     if receipt.last > ledger.last_seal(c, peer.outbound, b"").number:
-        raise Refused("receipt-ahead", f"A receipt covers entry {receipt.last}, which we have not sent.")
+        raise Refused("receipt-ahead", "A receipt covers entry %(last)d, which we have not sent.", last=receipt.last)
     if receipt.link != ledger.link_at(c, peer.outbound, start_out(c, peer), receipt.last):
-        raise Refused("receipt-link", f"A receipt for entry {receipt.last} is for other content than we have sent.")
+        sentence = msgid("A receipt for entry %(last)d is for other content than we have sent.")
+        raise Refused("receipt-link", sentence, last=receipt.last)
     if receipt.last >= receipt.first:  # one who was restored from an older copy may begin before the last one's end
         ledger.add_receipt(c, peer.name, GOT, replace(receipt, first=ended + 1))
         return
@@ -108,7 +110,7 @@ def read(said: Mapping[str, Any], now: Micros) -> Receipt:
         first, last, link = said["first"], said["last"], bytes.fromhex(said["link"])
         outcomes = tuple(map(_outcome, said.get("exceptions", ())))
     except (LookupError, TypeError, ValueError, AttributeError) as fault:
-        raise Refused("receipt", f"A receipt cannot be read: {fault}.") from fault
+        raise Refused("receipt", "A receipt cannot be read: %(fault)s.", fault=fault) from fault
     whole = type(first) is int and type(last) is int and 0 < first <= last + 1
     after_all = whole and last == first - 1
     allowed = {ACCEPTED} if after_all else {REFUSED, SUPERSEDED}

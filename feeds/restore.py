@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cert import acts
-from cert.errors import PeerUnreachable, Refused
+from cert.errors import PeerUnreachable, Refused, msgid
 from cert.stix import Micros
 from cert.store import log, people
 from cert.store.engine import Connection, Engine, OperationalError, reading, writing
@@ -60,7 +60,7 @@ class Whole:
                 self.known = True
         except Refused as refusal:
             with writing(self.db) as c:
-                ledger.freeze(c, self.peer.name, OUT, refusal.code, str(refusal), page.raw, self.clock())
+                ledger.freeze(c, self.peer.name, OUT, refusal, page.raw, self.clock())
             with reading(self.db) as c:
                 _demand_going(c, self.peer)
 
@@ -69,7 +69,8 @@ class Whole:
         with reading(self.db) as c:
             ours = ledger.link_at(c, self.peer.outbound, start_out(c, self.peer), page.head.number)
         if page.head.number and ours != page.head.link:
-            raise Refused("fork", f"His mirror of our log holds other entries, at or before number {page.head.number}.")
+            sentence = msgid("His mirror of our log holds other entries, at or before number %(last)d.")
+            raise Refused("fork", sentence, last=page.head.number)
 
     def _take_back(self, last: Seal, page: Page) -> None:
         """Take back what lies between our last entry and the next checkpoints that his mirror holds."""
@@ -136,6 +137,8 @@ def _demand_going(c: Connection, peer: Peer) -> None:
     found = ledger.frozen(c, peer.name, OUT)
     if found is not None:
         raise PeerUnreachable(
-            f"{peer.name}: nothing is given to him since our logs were found to differ. {found.sentence} Talk to his "
-            f"operators by another way, then run `puente peer resume {peer.name}`."
+            "%(peer)s: nothing is given to him since our logs were found to differ. %(why)s Talk to his operators by "
+            "another way, then run `puente peer resume %(peer)s`.",
+            peer=peer.name,
+            why=found.why,
         )

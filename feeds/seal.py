@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from cert import stix
-from cert.errors import Refused
+from cert.errors import Refused, msgid
 
 SALT_BYTES = 16
 LINK_BYTES = 32
@@ -117,13 +117,17 @@ def signature(by: Signer, start: bytes, seal: Seal) -> str:
 def demand_checkpoint(keys: KeyList, start: bytes, seal: Seal, said: Mapping[str, Any]) -> None:
     """Raise `Refused` unless a checkpoint names this number and link, signed by a key that may sign it."""
     if said.get("number") != seal.number or said.get("link") != seal.link.hex():
-        raise Refused("chain", f"The checkpoint after entry {seal.number} does not fit the entries before it.")
+        sentence = msgid("The checkpoint after entry %(number)d does not fit the entries before it.")
+        raise Refused("chain", sentence, number=seal.number)
     key = keys.key(str(said.get("key")))
     if key is None:
-        raise Refused("unknown-key", f"The checkpoint after entry {seal.number} is signed by a key that is not listed.")
+        sentence = msgid("The checkpoint after entry %(number)d is signed by a key that is not listed.")
+        raise Refused("unknown-key", sentence, number=seal.number)
     if key.until is not None and seal.number > key.until.get(start.hex(), 0):
-        raise Refused("revoked-key", f"The checkpoint after entry {seal.number} is signed by a key that was revoked.")
-    _demand_signed(key.public, _checkpoint_text(start, seal), said.get("signature"), "The checkpoint")
+        sentence = msgid("The checkpoint after entry %(number)d is signed by a key that was revoked.")
+        raise Refused("revoked-key", sentence, number=seal.number)
+    badly = msgid("The checkpoint is not signed by the key that it names.")
+    _demand_signed(key.public, _checkpoint_text(start, seal), said.get("signature"), badly)
 
 
 def signed_list(root: Ed25519PrivateKey, version: int, keys: Iterable[Key]) -> dict[str, Any]:
@@ -145,10 +149,11 @@ def read_list(said: Mapping[str, Any], root: str) -> KeyList:
         found = KeyList(int(said["version"]), _bytes(said["root"]), tuple(map(_key, said["keys"])))
         signed = {name: said[name] for name in ("version", "root", "keys")}
     except (LookupError, TypeError, ValueError, AttributeError) as fault:
-        raise Refused("key-list", f"The key list cannot be read: {fault}.") from fault
+        raise Refused("key-list", "The key list cannot be read: %(fault)s.", fault=fault) from fault
     if fingerprint(found.root) != root:
         raise Refused("root", "The key list is signed by another root key than the one that was agreed.")
-    _demand_signed(found.root, _KEYS + stix.canonical(signed), said.get("signature"), "The key list")
+    badly = msgid("The key list is not signed by the key that it names.")
+    _demand_signed(found.root, _KEYS + stix.canonical(signed), said.get("signature"), badly)
     return found
 
 
@@ -191,11 +196,11 @@ def _checkpoint_text(start: bytes, seal: Seal) -> bytes:
     return _CHECKPOINT + start + seal.number.to_bytes(8, "big") + seal.link
 
 
-def _demand_signed(public: bytes, text: bytes, signature: object, what: str) -> None:
+def _demand_signed(public: bytes, text: bytes, signature: object, sentence: str) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(_bytes(signature), text)
     except (InvalidSignature, TypeError, ValueError, AttributeError):
-        raise Refused("signature", f"{what} is not signed by the key that it names.") from None
+        raise Refused("signature", sentence) from None
 
 
 def _text(raw: bytes) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Integer as Number
 
-from cert.errors import Conflict, NotFound
+from cert.errors import Conflict, NotFound, Phrase
 from cert.stix import Micros
 from cert.store.engine import Connection, insert_new
 from cert.store.tables import Text, metadata
@@ -117,7 +117,7 @@ def add_peer(c: Connection, name: str, org: int, terms: Terms, root: str = "") -
     `root` is the fingerprint of his root key; without one, what he gives is taken unsealed.
     """
     if c.execute(select(peers.c.name).where(peers.c.name == name)).first():
-        raise Conflict("peer-exists", f"The peer {name} is already known here.")
+        raise Conflict("peer-exists", "The peer %(peer)s is already known here.", peer=name)
     c.execute(insert(peers).values(name=name, org=org, terms=json.dumps(asdict(terms)), root=root))
     c.execute(insert(mirrors).values(peer=name, added_after=""))
 
@@ -133,8 +133,8 @@ def peer(c: Connection, name: str) -> Peer:
     known = all_peers(c)
     found = next((p for p in known if p.name == name), None)
     if found is None:
-        names = ", ".join(p.name for p in known) or "none yet: `puente peer add` adds one"
-        raise NotFound("peer", f"There is no peer named {name}. Known are: {names}.")
+        names = ", ".join(p.name for p in known) or Phrase("none yet: `puente peer add` adds one")
+        raise NotFound("peer", "There is no peer named %(peer)s. Known are: %(names)s.", peer=name, names=names)
     return found
 
 

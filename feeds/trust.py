@@ -10,7 +10,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from cert.errors import PeerUnreachable
+from cert.errors import PeerUnreachable, Phrase
 
 _PIN = "no pin"
 
@@ -46,17 +46,20 @@ class Trust:
                 made.load_cert_chain(self.client_cert_file, self.client_key_file, password=lambda: "")
         except (OSError, ValueError) as fault:  # an SSLError is an OSError
             names = ", ".join(str(file) for file in (self.ca_file, self.client_cert_file, self.client_key_file) if file)
-            raise PeerUnreachable(f"the certificates or the key in {names} cannot be used: {fault}.") from fault
+            raise PeerUnreachable(
+                "the certificates or the key in %(files)s cannot be used: %(fault)s.", files=names, fault=fault
+            ) from fault
         return made
 
     @staticmethod
-    def reason(fault: Exception) -> str:
-        """Why a certificate was not trusted, as the end of a sentence, if that can be told."""
+    def reason(fault: Exception) -> Phrase:
+        """That a certificate was not trusted, and why, if that can be told."""
         text = str(fault)
         if _PIN in text:
-            return ": its key is none of those that `pins` names"
-        found = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-        return f": {found}" if found else ""
+            return Phrase("its certificate is not one we trust: its key is none of those that `pins` names.")
+        if found := text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]:
+            return Phrase("its certificate is not one we trust: %(why)s.", {"why": found})
+        return Phrase("its certificate is not one we trust.")
 
 
 class _Pinning(ssl.SSLContext):

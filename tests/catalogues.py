@@ -1,6 +1,6 @@
 """Collects every sentence that a person may read and brings the catalogues up to date: `make translations`.
 
-Sentences stand in English in code and pages: in gettext calls, and as the second argument of `Refused` and its kin.
+Sentences stand in English in code and pages: in gettext calls, `Refused`, `PeerUnreachable`, `Phrase` and their kin.
 What is new is added without a translation, what has gone is removed; `test_words.py` says what still lacks one.
 """
 
@@ -10,8 +10,6 @@ from babel.messages import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from cert.errors import Refused
-
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cert", "config", "feeds", "playbooks")
 TRANSLATIONS = ROOT / "cert" / "portal" / "translations"
@@ -19,12 +17,19 @@ LANGUAGES = ("en", "es")
 HEADER = "# The sentences of Puente; `make translations` adds new ones, `make` compiles this file."
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 OPTIONS = {"**/templates/**.html": {"silent": "false"}}
+REFUSALS = ("Refused", "NotFound", "NotAllowed", "Conflict", "Missing", "_Fault")  # code, sentence
+SPEAKS = {
+    "demand": 2,  # access.demand(allowed, sentence)
+    "refusal": 2,  # faults.refusal(name, sentence)
+    **dict.fromkeys(REFUSALS, 2),
+    **dict.fromkeys(("Phrase", "PeerUnreachable", "Unreachable", "TooLarge", "Expired", "TooDense", "_BrokenError"), 1),
+}
+"""What is called with a sentence of a fault, and which argument that is."""
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     **dict.fromkeys(("_l", "lazy_gettext")),
     "msgid": None,
-    "demand": (2,),  # access.demand(allowed, sentence)
-    **dict.fromkeys(("Refused", *(kind.__name__ for kind in Refused.__subclasses__())), (2,)),
+    **{name: (at,) for name, at in SPEAKS.items()},
 }
 
 

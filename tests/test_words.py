@@ -1,5 +1,7 @@
 """Every page speaks both languages, and holds nothing that the content security policy forbids."""
 
+import ast
+import importlib
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -9,7 +11,8 @@ import pytest
 from babel.messages import Message
 from jinja2 import Environment, nodes
 
-from tests.catalogues import LANGUAGES, PACKAGES, ROOT, catalogue, collected, is_translated
+from cert.errors import Spoken
+from tests.catalogues import LANGUAGES, PACKAGES, ROOT, SPEAKS, catalogue, collected, is_translated
 
 TEMPLATES = sorted(path for package in PACKAGES for path in ROOT.glob(f"{package}/**/templates/**/*.html"))
 NAMES = r"(?<![^\W\d_])(Puente|STIX|TAXII|TLP|UTC|JSON)(?![^\W\d_])"
@@ -121,6 +124,88 @@ def test_it_fills_the_same_blanks_in_every_language(language: str) -> None:
     sentences = [message for message in catalogue(language) if message.id]
 
     assert [message.id for message in sentences if blanks(message.string) - blanks(message.id)] == []
+
+
+# --- what a fault says -------------------------------------------------------------------------------------------
+REACH_A_PAGE = [
+    *sorted((ROOT / "feeds").glob("*.py")),
+    *(
+        ROOT / "cert" / f"{name}.py"
+        for name in ("door", "faults", "follow", "ijson", "pattern", "rules", "stix", "timestamps", "type_rules")
+    ),
+]
+"""The modules whose faults stand on the page Exchange: why it does not flow, and why something is in quarantine."""
+
+
+def made_up(tree: ast.Module) -> Iterator[str]:
+    """The sentences in a module that are put together where they are said, so that no catalogue can hold them."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            values = {
+                target.id: line.value
+                for line in ast.walk(function)
+                if isinstance(line, ast.Assign)
+                for target in line.targets
+                if isinstance(target, ast.Name)
+            }
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and (sentence := _sentence_of(call)) is not None:
+                    said = values.get(sentence.id) if isinstance(sentence, ast.Name) else sentence
+                    unmarked = isinstance(said, ast.Constant) and said is not sentence  # it stands in no `msgid`
+                    if unmarked or isinstance(said, ast.JoinedStr | ast.BinOp | ast.IfExp):
+                        yield ast.unparse(call)
+
+
+def _sentence_of(call: ast.Call) -> ast.expr | None:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    at = SPEAKS.get(name, 0)
+    return call.args[at - 1] if 0 < at <= len(call.args) else None
+
+
+@pytest.mark.parametrize("path", REACH_A_PAGE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_it_lets_translators_find_every_sentence_of_a_fault(path: Path) -> None:
+    """Each stands whole in the code, with blanks: so the catalogues, which lack none that stands there, have it."""
+    assert list(made_up(ast.parse(path.read_text("utf-8")))) == []
+
+
+def test_it_knows_a_sentence_that_is_put_together() -> None:
+    tree = ast.parse(
+        "def f(n, told, fault):\n"
+        "    raise Refused('x', f'Entry {n} is bad.')\n"
+        "    raise errors.NotFound('x', 'Entry ' + n)\n"
+        "    why = f'Entry {n}'\n"
+        "    raise PeerUnreachable(why)\n"
+        "    plain = 'Nobody finds this.'\n"
+        "    raise PeerUnreachable(plain)\n"
+        "    raise Refused('x', 'Entry %(n)d is bad.', n=n)\n"
+        "    good = msgid('Entry %(n)d is good.')\n"
+        "    raise Refused('x', good, n=n)\n"
+        "    raise Refused('x', told.sentence, **told.data)\n"
+        "    raise Refused('x', n)\n"
+    )
+
+    assert list(made_up(tree)) == [
+        "Refused('x', f'Entry {n} is bad.')",
+        "errors.NotFound('x', 'Entry ' + n)",
+        "PeerUnreachable(why)",
+        "PeerUnreachable(plain)",
+    ]
+
+
+def test_it_looks_into_every_kind_of_fault() -> None:
+    """A kind that is added must be named where sentences are collected."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in REACH_A_PAGE}
+    for module in modules:
+        importlib.import_module(module)
+
+    assert {kind.__name__ for kind in kinds(Spoken) if kind.__module__ in modules} - SPEAKS.keys() == set()
+
+
+def kinds(of: type[Exception]) -> Iterator[type[Exception]]:
+    """Every class below this one."""
+    for kind in of.__subclasses__():
+        yield kind
+        yield from kinds(kind)
 
 
 def key(message: Message) -> tuple[str, ...]:

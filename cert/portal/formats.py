@@ -45,6 +45,7 @@ def install(app: Flask, *, theirs: Collection[str] = ()) -> None:
         "language_name": words.language_name,
         "confidence_name": words.confidence_name,
         "handling_meaning": words.handling_meaning,
+        "sentence": words.sentence,
     }
     app.jinja_env.filters.update(filters)
     app.jinja_env.globals.update(

@@ -10,7 +10,7 @@ import re
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
-from cert.errors import Refused, filled
+from cert.errors import Phrase, Spoken, filled
 
 RSIT_TAG = re.compile(r'^rsit:([a-z-]+)(?:="([a-z0-9-]+)")?$')
 
@@ -233,6 +233,10 @@ def confidence_name(confidence: int) -> str:
     return f"{CONFIDENCES[nearest]} ({confidence})"
 
 
-def sentence(refused: Refused) -> str:
-    """What a refusal tells the reader, in his language: its sentence is the message id, its data fill the blanks."""
-    return filled(str(gettext(refused.sentence)), refused.data)
+def sentence(one: Phrase | Spoken) -> str:
+    """A sentence in the reader's language: as it stands in the code it is the message id, its data fill the blanks.
+
+    One that nobody wrote for translators, such as another server's own words, stays as it is.
+    """
+    data = {name: sentence(value) if isinstance(value, Phrase) else value for name, value in one.data.items()}
+    return filled(str(gettext(one.sentence)) if one.sentence else "", data)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from cert import access, sight, stix
 from cert.access import Organisation
+from cert.errors import Phrase
 from cert.follow import Clock, Follower
 from cert.search.documents import Document, document
 from cert.search.index import Index, Mark, Rejected
@@ -71,7 +72,7 @@ def set_aside(c: Connection, index: Index, rejected: Sequence[Rejected], now: Mi
     for one in rejected:
         entry = held[one.line]
         name = cursor_name(index)
-        aside.put_aside(c, Aside(name, RECORD, entry.number, entry.id, REJECTED, one.reason, now))
+        aside.put_aside(c, Aside(name, RECORD, entry.number, entry.id, REJECTED, Phrase(one.reason), now))
 
 
 def take_back(db: Engine, index: Index, clock: Clock) -> int:

@@ -5,9 +5,11 @@ So were the variants: what somebody sent under a version that is held with other
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 
+from cert.errors import Phrase, kept
 from cert.stix import Micros
 from cert.store.engine import Connection, among, insert_new
 from cert.store.entries import log_number
@@ -23,14 +25,15 @@ class Aside:
     number: int
     stix_id: str
     code: str
-    sentence: str
+    why: Phrase
     at: Micros
 
 
 def put_aside(c: Connection, aside: Aside) -> None:
     """Set an entry aside; a second time changes nothing."""
-    values = {name: getattr(aside, name) for name in Aside.__slots__}
-    insert_new(c, set_aside, [values])
+    where = {"follower": aside.follower, "log": aside.log, "number": aside.number, "stix_id": aside.stix_id}
+    why = {"code": aside.code, "sentence": aside.why.sentence, "data": aside.why.values()}
+    insert_new(c, set_aside, [where | why | {"at": aside.at}])
 
 
 def take_back(c: Connection, follower: str, log: str, numbers: Sequence[int]) -> None:
@@ -52,14 +55,18 @@ def all_aside(c: Connection, limit: int, follower: str | None = None) -> list[As
     found = select(set_aside).order_by(set_aside.c.n.desc()).limit(limit)
     if follower:
         found = found.where(set_aside.c.follower == follower)
-    return [Aside(r.follower, r.log, r.number, r.stix_id, r.code, r.sentence, r.at) for r in c.execute(found)]
+    return [_aside(row) for row in c.execute(found)]
 
 
 def between(c: Connection, follower: str, log: str, first: int, last: int) -> list[Aside]:
     """What a follower has set aside of the entries of a log from `first` to `last`, in their order."""
     found = select(set_aside).where(set_aside.c.follower == follower, set_aside.c.log == log)
     rows = c.execute(found.where(set_aside.c.number.between(first, last)).order_by(set_aside.c.number))
-    return [Aside(r.follower, r.log, r.number, r.stix_id, r.code, r.sentence, r.at) for r in rows]
+    return [_aside(row) for row in rows]
+
+
+def _aside(r: Row[Any]) -> Aside:
+    return Aside(r.follower, r.log, r.number, r.stix_id, r.code, kept(r.sentence, r.data), r.at)
 
 
 def count_aside(c: Connection) -> dict[str, int]:
@@ -108,24 +115,33 @@ def all_variants(c: Connection, log: str, limit: int) -> list[Variant]:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a part of the node works, since when, and a sentence on what to do."""
+    """Whether a part of the node works, since when, and, if not, why, what to do, and when it is tried again."""
 
     name: str
     ok: bool
-    sentence: str
+    why: Phrase
     since: Micros
+    next_try: Micros | None
 
 
-def report(c: Connection, name: str, *, ok: bool, sentence: str, now: Micros) -> None:
+WELL = Phrase()
+"""What there is to say of a part that works."""
+
+
+def report(
+    c: Connection, name: str, *, ok: bool, why: Phrase = WELL, now: Micros, next_try: Micros | None = None
+) -> None:
     """Note that a part works or does not; `since` moves only when that changes."""
     insert_new(c, health, [{"name": name, "ok": not ok, "sentence": "", "since": now}])
     c.execute(update(health).where(health.c.name == name, health.c.ok != ok).values(ok=ok, since=now))
-    c.execute(update(health).where(health.c.name == name).values(sentence=sentence))
+    said = {"sentence": why.sentence, "data": why.values(), "next_try": next_try}
+    c.execute(update(health).where(health.c.name == name).values(said))
 
 
 def all_health(c: Connection) -> list[Health]:
     """The last report of each part."""
-    return [Health(r.name, r.ok, r.sentence, r.since) for r in c.execute(select(health).order_by(health.c.name))]
+    rows = c.execute(select(health).order_by(health.c.name))
+    return [Health(r.name, r.ok, kept(r.sentence, r.data), r.since, r.next_try) for r in rows]
 
 
 def forget_health(c: Connection, name: str) -> None:

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cert import between, stix
-from cert.errors import Conflict, NotFound
+from cert.errors import Conflict, NotFound, Phrase
 from cert.stix import Checked, Micros
 from cert.store import current
 from cert.store.engine import Connection, insert_new, insert_rows
@@ -40,13 +40,13 @@ class Verdict:
     """What became of a statement: `stored`, `duplicate`, `conflict` or `refused`, and the number it stands under.
 
     For a conflict (same version, other content: the first is kept) `differs` names the properties; for a refusal
-    `sentence` says why.
+    `why` says it.
     """
 
     outcome: str
     number: int = 0
     differs: tuple[str, ...] = ()
-    sentence: str = ""
+    why: Phrase | None = None
 
 
 class _Append:
@@ -55,7 +55,7 @@ class _Append:
     def __init__(self, c: Connection, log: str) -> None:
         row = c.execute(_HEAD, {"log": log}).first()
         if row is None:
-            raise NotFound("log", f"There is no log named {log} on this node.")
+            raise NotFound("log", "There is no log named %(log)s on this node.", log=log)
         self.log, self.head, self.last_added, free_id, free_line, free_body = map(int, row)
         self.c = c
         self.names = Names(c, free_id, free_line)
@@ -166,7 +166,7 @@ def head(c: Connection, log: str) -> int:
     """The number of a log's last entry; 0 while it is empty. Raises `NotFound` if there is no such log."""
     found = c.execute(select(logs.c.head).where(logs.c.name == log)).scalar_one_or_none()
     if found is None:
-        raise NotFound("log", f"There is no log named {log} on this node.")
+        raise NotFound("log", "There is no log named %(log)s on this node.", log=log)
     return int(found)
 
 
@@ -179,7 +179,7 @@ def owner(c: Connection, log: str) -> int:
     """The number of the organisation a log belongs to. Raises `NotFound` if there is no such log."""
     found = c.execute(select(logs.c.org).where(logs.c.name == log)).scalar_one_or_none()
     if found is None:
-        raise NotFound("log", f"There is no log named {log} on this node.")
+        raise NotFound("log", "There is no log named %(log)s on this node.", log=log)
     return int(found)
 
 
@@ -195,7 +195,9 @@ def move_cursor(c: Connection, name: str, before: int, to: int) -> None:
         update(cursors).where(cursors.c.name == name, cursors.c.position == before).values(position=to)
     ).rowcount
     if moved != 1:
-        raise Conflict("cursor-moved", f"Another process moved the cursor {name}. This batch was left to it.")
+        raise Conflict(
+            "cursor-moved", "Another process moved the cursor %(name)s. This batch was left to it.", name=name
+        )
 
 
 def forget_cursor(c: Connection, name: str) -> None:
@@ -226,14 +228,14 @@ def _misfit(c: Connection, log: str, said: Statement, beside: Sequence[Statement
         return orjson.loads(bodies[0]) if bodies else None
 
     problem = between.problem(orjson.loads(said.body), held)
-    return Verdict("refused", sentence=str(problem)) if problem else None
+    return Verdict("refused", why=problem.phrase) if problem else None
 
 
 def _version_objection(texts: Bodies, newest: Held, said: Statement) -> Verdict | None:
     held, new = texts.obj(newest.body), orjson.loads(said.body)
     older, newer = (held, new) if (newest.version or 0) < (said.version or 0) else (new, held)
     problem = stix.next_version_problem(older, newer)
-    return Verdict("refused", newest.number, sentence=str(problem)) if problem else None
+    return Verdict("refused", newest.number, why=problem.phrase) if problem else None
 
 
 def _same_content(versions: list[Held], said: Statement) -> int | None:

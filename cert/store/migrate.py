@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from cert.errors import Missing, Refused
+from cert.errors import Missing, Phrase, Refused
 from cert.store import aside
 from cert.store.engine import Connection, Engine, demand_server, reading, writing
 
@@ -61,7 +61,7 @@ def revision(c: Connection) -> str | None:
 
 def mark_moved(c: Connection, to: str) -> None:
     """Note that this database was moved: whoever opens it again is told where to."""
-    aside.report(c, MOVED, ok=False, sentence=to, now=0)
+    aside.report(c, MOVED, ok=False, why=Phrase(to), now=0)
     _note(c, f"{MOVED} {revision(c)}")
 
 
@@ -81,7 +81,8 @@ def _note(c: Connection, revision: str) -> None:
 def _demand_not_moved(c: Connection) -> None:
     if not (revision(c) or "").startswith(MOVED):
         return
-    to = next((health.sentence for health in aside.all_health(c) if health.name == MOVED), "")
+    said = text("SELECT sentence FROM health WHERE name = :name")  # it may be of an older version
+    to = c.execute(said, {"name": MOVED}).scalar_one_or_none() or ""
     raise Missing(
         "moved",
         'This database was moved. Write `database = "%(to)s"` into the settings. To go on with this one after all, '

@@ -212,6 +212,7 @@ set_aside = Table(
     Column("code", Text, nullable=False),
     Column("sentence", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False, server_default="{}"),  # what fills the blanks of the sentence, as JSON
     Index("set_aside_entry", "follower", "log", "number", unique=True),
 )
 variants = Table(
@@ -232,6 +233,8 @@ health = Table(
     Column("ok", Boolean, nullable=False),
     Column("sentence", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
+    Column("data", Text, nullable=False, server_default="{}"),  # what fills the blanks of the sentence, as JSON
+    Column("next_try", BigInteger),  # when a part that does not work is tried again
 )
 
 # --- filing ------------------------------------------------------------------------------------------------------

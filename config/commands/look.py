@@ -98,7 +98,7 @@ def _report(db: Engine, c: Connection, settings: Settings) -> dict[str, Any]:
         for peer in store.all_peers(c)
         if peer.name not in settings.peers
     ]
-    problems += [f"{part.name}: {part.sentence}" for part in aside.all_health(c) if not part.ok]
+    problems += [f"{part.name}: {part.why}" for part in aside.all_health(c) if not part.ok]
     problems += [f"{count} entries are set aside by {name}." for name, count in sorted(aside.count_aside(c).items())]
     problems += [str(fault) for there in settings.peers.values() if (fault := _fault_of(there.password_file))]
     documents = 0
@@ -118,7 +118,7 @@ def _report(db: Engine, c: Connection, settings: Settings) -> dict[str, Any]:
         "unsealed": [peer.name for peer in store.all_peers(c) if peer.name in settings.peers and not peer.seals],
         "behind": behind,
         "set_aside": [
-            {"follower": one.follower, "log": one.log, "number": one.number, "id": one.stix_id, "reason": one.sentence}
+            {"follower": one.follower, "log": one.log, "number": one.number, "id": one.stix_id, "reason": str(one.why)}
             for one in aside.all_aside(c, SHOWN)
         ],
         "held": store.count_held(c),

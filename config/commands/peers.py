@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +61,9 @@ def _way(way: Direction) -> dict[str, Any]:
         "entries": way.total,
         "last": _time(way.last),
         "refused": way.refused,
-        "trouble": way.trouble,
+        "trouble": str(way.trouble or ""),
         "trouble_since": _time(way.trouble_since),
-        "frozen": {"code": way.evidence.code, "sentence": way.evidence.sentence} if way.evidence else None,
+        "frozen": {"code": way.evidence.code, "sentence": str(way.evidence.why)} if way.evidence else None,
         "paused_by": way.pause.by if way.pause else None,
     }
 
@@ -76,7 +75,7 @@ def _lines(one: PeerHealth) -> Iterator[str]:
         waits = f", {way.waiting} wait for {way.lag / 1_000_000:.0f} s" if way.waiting else ""
         yield f"  {SAID[way.way]} {one.peer.name}: {way.state}; {way.total} entries{waits}; {way.refused} refused"
         if way.evidence or way.trouble:
-            yield f"    {way.evidence.sentence if way.evidence else way.trouble}"
+            yield f"    {way.evidence.why if way.evidence else way.trouble}"
 
 
 def _time(at: Micros | None) -> str | None:
@@ -216,8 +215,19 @@ def peer_quarantine(path: Path, nation: str, number: int | None, as_json: bool) 
         return
     with reading(db) as c:
         found = aside.all_aside(c, 1_000, receipts.follower_name(store.peer(c, nation)))
-    data = [asdict(one) for one in found]
-    lines = [f"{one.number:>8}  {one.code:<16} {one.stix_id or '(no id)'}  {one.sentence}" for one in found]
+    data = [
+        {
+            "follower": one.follower,
+            "log": one.log,
+            "number": one.number,
+            "stix_id": one.stix_id,
+            "code": one.code,
+            "sentence": str(one.why),
+            "at": one.at,
+        }
+        for one in found
+    ]
+    lines = [f"{one.number:>8}  {one.code:<16} {one.stix_id or '(no id)'}  {one.why}" for one in found]
     say(as_json, data, "\n".join([*lines, f"{len(found)} entries are in quarantine."]))
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from cert import follow
-from cert.errors import Conflict, Missing, PeerUnreachable, Refused
+from cert.errors import Conflict, Missing, PeerUnreachable, Phrase, Refused
 from cert.follow import Follower, Task
 from cert.store import aside, log, people, postgres, sqlite
 from cert.store.engine import Connection, Engine, OperationalError, PoolEmpty, open_db, reading, writing
@@ -137,7 +137,7 @@ def test_it_sets_bad_entries_aside_and_goes_on(db: Engine, start: int, bad: set[
     run_dry(db, Follower(NAME, "acts", inside=inside if side == "inside" else None, outside=outside))
 
     assert set(done) == set(range(10)) - bad
-    assert {(one.number, one.code, one.sentence) for one in asides(db)} == {
+    assert {(one.number, one.code, str(one.why)) for one in asides(db)} == {
         (start + 1 + n, "bad", f"Tick {n} is bad.") for n in bad
     }
     assert position(db) == start + 10
@@ -149,7 +149,7 @@ def test_it_names_no_insides_of_an_unexpected_fault(db: Engine, start: int) -> N
 
     run_dry(db, Follower(NAME, "acts", outside=fail))
 
-    assert {one.sentence for one in asides(db)} == {"Unexpected KeyError: see the log."}
+    assert {str(one.why) for one in asides(db)} == {"Unexpected KeyError: see the log."}
 
 
 @pytest.mark.parametrize(
@@ -348,16 +348,16 @@ def test_it_reports_a_task_that_fails_and_goes_on_when_it_works_again(
 
     follow.run(db, [Task("pull:us", turn)], stop, Clock())
 
-    assert [(one.ok, one.sentence) for one in told] == [
+    assert [(one.ok, str(one.why)) for one in told] == [
         (False, "nothing answers there."),
-        (False, "ValueError: odd"),
+        (False, "Something unexpected, ValueError: odd: see the log."),
         (True, ""),
     ]
 
 
 def test_it_forgets_the_fault_of_an_earlier_process_once_the_task_works(db: Engine) -> None:
     with writing(db) as c:
-        aside.report(c, "pull:us", ok=False, sentence="nothing answers there.", now=1)
+        aside.report(c, "pull:us", ok=False, why=Phrase("nothing answers there."), now=1)
     stop = threading.Event()
     turns = iter([False, False])
 
@@ -369,7 +369,7 @@ def test_it_forgets_the_fault_of_an_earlier_process_once_the_task_works(db: Engi
     follow.run(db, [Task("pull:us", turn, every_s=0.01)], stop, Clock())
 
     with reading(db) as c:
-        assert [(one.ok, one.sentence) for one in aside.all_health(c)] == [(True, "")]
+        assert [(one.ok, str(one.why)) for one in aside.all_health(c)] == [(True, "")]
 
 
 def test_it_lets_one_task_fail_beside_another(db: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ class Before(Desk):
     def set_aside(self) -> list[str]:
         """What of the live index is set aside, as reasons."""
         with reading(self.both.db("mx")) as c:
-            return [one.sentence for one in aside.all_aside(c, 99, fill.cursor_of(self.live()))]
+            return [str(one.why) for one in aside.all_aside(c, 99, fill.cursor_of(self.live()))]
 
     def live(self) -> str:
         """The name of the live index, asked past the proxy."""

@@ -57,13 +57,13 @@ class Victim:
         """What the health page says of the pull, "" if it is well."""
         with reading(self.mx.db) as c:
             found = [part for part in aside.all_health(c) if part.name == PULL and not part.ok]
-        return found[0].sentence if found else ""
+        return str(found[0].why) if found else ""
 
     def frozen(self) -> str:
         """Why nothing is taken from the peer, "" if that is not so; there is evidence for it."""
         with reading(self.mx.db) as c:
             found = ledger.frozen(c, "us", IN)
-        assert found is None or (found.body and len(found.sentence) > 20)
+        assert found is None or (found.body and len(str(found.why)) > 20)
         return found.code if found else ""
 
     def aside(self) -> dict[str, str]:

@@ -42,7 +42,7 @@ def refused(mx: Node) -> list[tuple[int, str]]:
 
 def sentences(mx: Node) -> Sequence[str]:
     with reading(mx.db) as c:
-        return [one.sentence for one in aside.all_aside(c, 99)]
+        return [str(one.why) for one in aside.all_aside(c, 99)]
 
 
 def test_it_admits_what_the_peer_states_under_his_name(mx: Node) -> None:

@@ -430,7 +430,7 @@ def test_one_bad_object_among_many_is_set_aside_and_the_rest_goes_on(
 
     with reading(mx.db) as c:
         (bad,) = aside.all_aside(c, 9)
-    assert (bad.number, "pattern" in bad.sentence) == (1_235, True)
+    assert (bad.number, "pattern" in str(bad.why)) == (1_235, True)
     assert len([entry for entry in mx.everything() if entry.origin == mx.peer.org]) == 1_999
 
 

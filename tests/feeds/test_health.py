@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cert import follow
+from cert.errors import Phrase, Refused
 from cert.follow import Follower, now_us
 from cert.store import aside, log
 from cert.store.engine import reading, writing
@@ -98,7 +99,7 @@ def test_a_paused_direction_rests_and_loses_nothing(both: Both) -> None:
 
 def test_a_frozen_direction_says_why_until_it_is_let_go_on(both: Both) -> None:
     with writing(both.mx.db) as c:
-        ledger.freeze(c, "us", ledger.IN, "fork", "Entry 3 is another one.", b"{}", now_us())
+        ledger.freeze(c, "us", ledger.IN, Refused("fork", "Entry 3 is another one."), b"{}", now_us())
     both.us.give(indicator(1))
     with pytest.raises(Exception, match="Entry 3 is another one"):
         both.settle()
@@ -115,7 +116,7 @@ def test_a_frozen_direction_says_why_until_it_is_let_go_on(both: Both) -> None:
 
 def test_a_fault_of_the_line_is_told(both: Both) -> None:
     with writing(both.mx.db) as c:
-        aside.report(c, "pull:us", ok=False, sentence="Nothing answers there.", now=now_us())
+        aside.report(c, "pull:us", ok=False, why=Phrase("Nothing answers there."), now=now_us())
 
     assert states(both.mx)[1] == BROKEN
     assert told(both.mx)["in"]["trouble"] == "Nothing answers there."

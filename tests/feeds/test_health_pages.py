@@ -1,12 +1,24 @@
 """The page that says how the exchange goes: for duty officers and administrators, and what they can do there."""
 
-import pytest
+import json
+import threading
+from html import unescape
 
-from cert.store import aside
+import pytest
+from click.testing import CliRunner
+
+from cert import follow
+from cert.errors import Phrase, Refused
+from cert.follow import Task
+from cert.stix import canonical
+from cert.store import aside, log
 from cert.store.engine import reading, writing
 from config.cast import MX
-from feeds import ledger
-from tests.cast import Browser, Node, incident, made_id
+from config.cli import main
+from feeds import ledger, pull
+from feeds.line import Address, Line
+from tests.cast import Browser, Node, incident, indicator, made_id
+from tests.feeds.scripted import serving
 
 FORGED = made_id("incident", 1)
 
@@ -53,6 +65,59 @@ def test_it_shows_the_raw_text_as_text(mx: Node, sofia: Browser) -> None:
     assert "<script>falso" not in page
 
 
+def spanish(browser: Browser, path: str) -> str:
+    """A page as somebody reads it who has chosen Spanish, spelt as it looks."""
+    browser.get("/?lang=es")
+    return unescape(browser.get(path).text)
+
+
+def test_it_says_in_spanish_why_something_is_in_quarantine(mx: Node, sofia: Browser) -> None:
+    """Given what the door refuses and what admission refuses, either reason is read in Spanish, all of it."""
+    number = quarantined(mx)
+    with writing(mx.db) as c:
+        log.mirror(c, "from:us", [canonical(indicator(2, pattern="[ipv4-addr:value = ]"))], mx.clock())
+    mx.cross()
+
+    page = spanish(sofia, "/exchange")
+
+    assert f"La envió como si la hubiera escrito {MX.name}, y no la hemos escrito." in page
+    assert (
+        "pattern no es un patrón de STIX: se esperaba un texto entre comillas o un número o una hora o bytes entre "
+        "comillas, no ]. Corríjalo." in page
+    )
+    assert "La envió como si la hubiera escrito" in spanish(sofia, f"/exchange/us/quarantine/{number}")
+
+
+def test_it_says_in_spanish_why_nothing_flows(mx: Node, sofia: Browser) -> None:
+    """The border process wrote it down; machines and logs still read English."""
+    with serving() as gone:
+        address = Address("CERT United States", f"{gone.url}/taxii2/", "mx", lambda: "s" * 40)
+    stop = threading.Event()
+    with Line(address, "to-mx") as line:
+
+        def fails() -> bool:
+            stop.set()
+            return pull.pull(mx.db, mx.peer, line, mx.clock)
+
+        follow.run(mx.db, [Task("pull:us", fails)], stop, mx.clock)
+
+    assert f"No se puede leer a CERT United States ({address.url}): ahí nada responde." in spanish(sofia, "/exchange")
+    told = CliRunner().invoke(main, ["--settings", str(mx.settings.data.parent / "mx.toml"), "peers", "--json"])
+    assert json.loads(told.stdout)[0]["in"]["trouble"] == (
+        f"CERT United States ({address.url}) cannot be read: nothing answers there."
+    )
+
+
+def test_it_says_in_spanish_why_a_direction_is_frozen(mx: Node, sofia: Browser) -> None:
+    fault = Refused(
+        "gap", "His log goes on at entry %(theirs)d, but the next one we lack is %(ours)d.", theirs=9, ours=4
+    )
+    with writing(mx.db) as c:
+        ledger.freeze(c, "us", ledger.IN, fault, b"{}", mx.clock())
+
+    assert "Su registro sigue en la entrada 9, pero la siguiente que nos falta es la 4." in spanish(sofia, "/exchange")
+
+
 @pytest.mark.parametrize("path", ["/exchange/us/quarantine/99", "/exchange/xx/quarantine/1"])
 def test_it_shows_nothing_that_is_not_in_quarantine(mx: Node, sofia: Browser, path: str) -> None:
     quarantined(mx)
@@ -73,7 +138,9 @@ def test_a_second_try_says_what_is_still_wrong(mx: Node, sofia: Browser) -> None
 def test_what_can_be_taken_now_is_taken(mx: Node, sofia: Browser) -> None:
     mx.receive(incident(2))
     with writing(mx.db) as c:
-        entry = aside.Aside("admit:us", "from:us", 1, made_id("incident", 2), "unexpected", "A fault.", mx.clock())
+        entry = aside.Aside(
+            "admit:us", "from:us", 1, made_id("incident", 2), "unexpected", Phrase("A fault."), mx.clock()
+        )
         aside.put_aside(c, entry)
 
     sofia.post("/exchange/us/quarantine/1")
@@ -103,7 +170,7 @@ def test_it_pauses_nothing_else(sofia: Browser, path: str) -> None:
 
 def test_every_page_says_it_when_a_direction_is_frozen(mx: Node, sofia: Browser) -> None:
     with writing(mx.db) as c:
-        ledger.freeze(c, "us", ledger.IN, "fork", "Entry 3 is another one.", b"{}", mx.clock())
+        ledger.freeze(c, "us", ledger.IN, Refused("fork", "Entry 3 is another one."), b"{}", mx.clock())
 
     assert "frozen" in sofia.get("/").text
     assert "Entry 3 is another one." in sofia.get("/exchange").text

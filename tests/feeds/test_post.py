@@ -46,7 +46,7 @@ def arrived(both: Both) -> set[str]:
 
 def refused(both: Both) -> list[tuple[str, str]]:
     with reading(both.mx.db) as c:
-        return [(one.stix_id, one.sentence) for one in aside.all_aside(c, 99, "post:us")]
+        return [(one.stix_id, str(one.why)) for one in aside.all_aside(c, 99, "post:us")]
 
 
 @pytest.mark.row("TX-217")

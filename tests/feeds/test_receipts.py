@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cert.errors import Refused
+from cert.errors import Phrase, Refused
 from cert.stix import Micros
 from cert.store import aside, people
 from cert.store.engine import reading, writing
@@ -91,7 +91,9 @@ def test_what_waits_in_quarantine_can_be_retried_and_the_giver_learns_of_it(both
     both.settle()
     number = sent(both.mx, 1).number
     with writing(both.us.db) as c:  # as if it had failed for a reason that has gone since
-        fault = aside.Aside("admit:mx", "from:mx", number + 2, made_id("indicator", 2), "unexpected", "A fault.", START)
+        fault = aside.Aside(
+            "admit:mx", "from:mx", number + 2, made_id("indicator", 2), "unexpected", Phrase("A fault."), START
+        )
         aside.put_aside(c, fault)
     both.mx.give(indicator(2))
     both.settle()

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from cert.errors import Phrase
 from cert.store import aside
 from cert.store.aside import Aside
 from cert.store.engine import Connection, Engine, writing
 from tests.cert.store.statements import NOW
 
-BAD = Aside("admit:us", "from:us", 7, "incident--1", "refused", "It carries no id.", NOW)
+BAD = Aside("admit:us", "from:us", 7, "incident--1", "refused", Phrase("It carries no %(what)s.", {"what": "id"}), NOW)
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def c(store: Engine) -> Iterator[Connection]:
 
 def test_it_keeps_an_entry_once_with_its_first_reason(c: Connection) -> None:
     aside.put_aside(c, BAD)
-    aside.put_aside(c, Aside("admit:us", "from:us", 7, "incident--1", "other", "Another reason.", NOW + 1))
+    aside.put_aside(c, Aside("admit:us", "from:us", 7, "incident--1", "other", Phrase("Another reason."), NOW + 1))
 
     assert aside.all_aside(c, 9) == [BAD]
     assert aside.count_aside(c) == {"admit:us": 1}
@@ -28,7 +29,7 @@ def test_it_keeps_an_entry_once_with_its_first_reason(c: Connection) -> None:
 
 def test_it_lists_the_newest_first_and_one_follower_s_alone(c: Connection) -> None:
     for number, follower in ((1, "admit:us"), (2, "search:x"), (3, "admit:us")):
-        aside.put_aside(c, Aside(follower, "record", number, "", "unexpected", "See the log.", NOW))
+        aside.put_aside(c, Aside(follower, "record", number, "", "unexpected", Phrase("See the log."), NOW))
 
     assert [one.number for one in aside.all_aside(c, 2)] == [3, 2]
     assert [one.number for one in aside.all_aside(c, 9, "search:x")] == [2]
@@ -36,7 +37,7 @@ def test_it_lists_the_newest_first_and_one_follower_s_alone(c: Connection) -> No
 
 def test_it_says_since_when_a_part_is_as_it_is(c: Connection) -> None:
     for ok, now in ((False, NOW), (False, NOW + 1), (True, NOW + 2), (True, NOW + 3)):
-        aside.report(c, "pull:us", ok=ok, sentence="nothing answers there." if not ok else "", now=now)
+        aside.report(c, "pull:us", ok=ok, why=Phrase("" if ok else "nothing answers there."), now=now)
 
     (health,) = aside.all_health(c)
-    assert (health.ok, health.sentence, health.since) == (True, "", NOW + 2)
+    assert (health.ok, str(health.why), health.since) == (True, "", NOW + 2)

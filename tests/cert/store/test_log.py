@@ -218,7 +218,7 @@ def test_it_refuses_a_version_by_another_author_or_of_another_birth(
     (verdict,) = put(store, said(indicator(1, second, **{"created_by_ref": made_id("identity", 1), **change})))
 
     assert verdict.outcome == "refused"
-    assert verdict.sentence.endswith(".")
+    assert str(verdict.why).endswith(".")
     assert len(read(store)) == 1
 
 

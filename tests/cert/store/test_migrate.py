@@ -14,7 +14,7 @@ from sqlalchemy import Text, inspect, text
 
 import feeds.store  # noqa: F401 its tables stand on the same MetaData
 from cert.errors import Missing
-from cert.store import migrate, pages
+from cert.store import aside, migrate, pages
 from cert.store.engine import Engine, open_db, reading, writing
 from cert.store.pages import LAST, Span, Wanted
 from cert.store.tables import metadata
@@ -133,6 +133,31 @@ OLDER = (
     "INSERT INTO entries VALUES (1, 1, 'object', 1, 1, NULL, 1, 1), (1, 2, 'note', NULL, NULL, NULL, 1, 2)",
     "INSERT INTO current VALUES (1, 1, 1)",
 )
+
+
+def test_it_keeps_the_sentences_of_an_older_version_as_they_were(empty: Engine) -> None:
+    migrate.upgrade(empty, "0003")
+    with writing(empty) as c:
+        c.execute(text("INSERT INTO health VALUES ('pull:us', FALSE, 'It is 100 % lost: %(peer)s.', 1)"))
+        c.execute(
+            text("INSERT INTO set_aside VALUES (1, 'admit:us', 'from:us', 7, 'x--1', 'bad', 'Entry 7 is bad.', 1)")
+        )
+
+    migrate.upgrade(empty)
+
+    with reading(empty) as c:
+        assert [str(one.why) for one in aside.all_health(c)] == ["It is 100 % lost: %(peer)s."]
+        assert [str(one.why) for one in aside.all_aside(c, 9)] == ["Entry 7 is bad."]
+
+
+def test_it_says_where_an_older_database_was_moved_to(empty: Engine) -> None:
+    migrate.upgrade(empty, "0003")
+    with writing(empty) as c:
+        c.execute(text("INSERT INTO health VALUES ('moved', FALSE, 'postgresql://there/puente', 0)"))
+    become(empty, "moved 0003")
+
+    with pytest.raises(Missing, match="postgresql://there/puente"):
+        migrate.upgrade(empty)
 
 
 def test_it_refuses_an_empty_database_and_names_the_command(empty: Engine) -> None:
