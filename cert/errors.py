@@ -110,4 +110,9 @@ class Missing(Refused):
 
 
 class PeerUnreachable(Spoken):
-    """The other side did not answer as it should; trying again later is right."""
+    """The other side did not answer as it should; trying again later is right.
+
+    `wait_s` says for how many seconds that is of no use, where he asked for it or refuses us; else it is 0.
+    """
+
+    wait_s: float = 0.0

@@ -168,35 +168,39 @@ def _while_held(db: Engine, task: Task, held: Lock, stop: threading.Event, clock
                 LOG.warning("%s: its lock is lost; asking for it again", task.name)
                 return
             look_again_s = time.monotonic() + LOCK_S
-        worked, failures = _one_turn(db, task, failures, clock)
+        wait_s, failures = _one_turn(db, task, failures, clock)
         well = not failures and (well or _report(db, task.name, ok=True, now=clock()))
-        if not worked:
-            stop.wait(RETRY_S[min(failures, len(RETRY_S)) - 1] if failures else task.every_s)
+        if wait_s:
+            stop.wait(wait_s)
 
 
-def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[bool, int]:
+def _one_turn(db: Engine, task: Task, failures: int, clock: Clock) -> tuple[float, int]:
+    """Take one turn. Gives how long to wait before the next one, and how many have failed in a row."""
     try:
         worked = task.turn()
     except Exception as fault:  # noqa: BLE001 a process that runs for years reports every fault, and tries again
-        _report_fault(db, task, fault, failures, clock())
-        return False, failures + 1
+        return _report_fault(db, task, fault, failures, clock()), failures + 1
     if failures:
         LOG.info("%s works again", task.name)
-    return worked, 0
+    return 0 if worked else task.every_s, 0
 
 
-def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: Micros) -> None:
+def _report_fault(db: Engine, task: Task, fault: Exception, failures: int, now: Micros) -> float:
+    """Say what went wrong, and when it is tried again. Gives how long to wait: no longer than `RETRY_S` goes."""
     expected = isinstance(fault, Spoken | OperationalError)
     why = _why(fault)
-    wait_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
+    useless_s = fault.wait_s if isinstance(fault, PeerUnreachable) else 0.0
+    wait_s = min(useless_s, RETRY_S[-1]) or RETRY_S[min(failures, len(RETRY_S) - 1)]
+    again_s = max(wait_s, useless_s)
     LOG.warning(
-        "%s: %s Trying again in %s s; nothing is lost.",
+        "%s: %s Trying again in %.3g s; nothing is lost.",
         task.name,
         why,
-        wait_s,
+        again_s,
         exc_info=None if expected or failures else fault,
     )
-    _report(db, task.name, ok=False, why=why, now=now)
+    _report(db, task.name, ok=False, why=why, now=now, next_try=now + round(again_s * 1_000_000))
+    return wait_s
 
 
 def _why(fault: Exception) -> Phrase:
@@ -207,11 +211,13 @@ def _why(fault: Exception) -> Phrase:
     return Phrase("Something unexpected, %(fault)s: see the log.", {"fault": f"{type(fault).__name__}: {fault}"})
 
 
-def _report(db: Engine, name: str, *, ok: bool, why: Phrase = aside.WELL, now: Micros) -> bool:
+def _report(
+    db: Engine, name: str, *, ok: bool, why: Phrase = aside.WELL, now: Micros, next_try: Micros | None = None
+) -> bool:
     """Write down how a task does. Gives whether that could be written."""
     try:
         with writing(db) as c:
-            aside.report(c, name, ok=ok, why=why, now=now)
+            aside.report(c, name, ok=ok, why=why, now=now, next_try=next_try)
     except TRY_AGAIN as fault:
         LOG.warning("%s: could not note its health. %s", name, _why(fault))
         return False

@@ -105,6 +105,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
             raise Unreachable("it named an address of another server, %(url)s, which we do not follow.", url=url)
         self._sign_in()
         if self.quiet_why is not None and time.monotonic() < self.quiet_until:
+            self.quiet_why.wait_s = self.quiet_until - time.monotonic()
             raise self.quiet_why
         self._mount()
         try:
@@ -173,6 +174,7 @@ class Connection(_HTTPConnection):  # type: ignore[misc]  # the library has no t
 
     def _quiet(self, why: Unreachable, wait_s: float) -> Unreachable:
         """Ask nothing for so long; whoever asks is told why."""
+        why.wait_s = wait_s
         self.quiet_why, self.quiet_until = why, time.monotonic() + wait_s
         return why
 

@@ -17,7 +17,7 @@ from cert.store.engine import Connection, Engine, reading, writing
 from cert.store.log import Statement
 from feeds import store
 from feeds.line import Expired, Line, Objects, is_time
-from feeds.pull import PAGES, received
+from feeds.pull import PAGES, note_contact, received
 from feeds.store import Peer
 
 MINUTE: Micros = 60_000_000
@@ -94,6 +94,7 @@ class Drain:
     def _page(self, run: _Run) -> tuple[bool, bool]:
         """Take one page. Gives whether there is another, and whether this one brought anything."""
         page = self._asked(run)
+        note_contact(self.db, self.peer, self.line, 0, self.clock())
         new = self._mirror(run, page) if page.objects else False
         run.came, run.brought = run.came or bool(page.objects), run.brought or new
         run.stale = 0 if new else run.stale + 1

@@ -25,7 +25,7 @@ class Direction:
 
     `waiting` counts entries that the receiver has not acknowledged (out), or that we know of and have not admitted
     (in); `lag` is for how long the oldest of them has waited, in microseconds. `refused` were given and not taken.
-    `trouble` is what the border process last said was wrong, None if nothing is.
+    `trouble` is what the border process last said was wrong, None if nothing is, and `next_try` when it tries again.
     """
 
     way: str
@@ -37,6 +37,7 @@ class Direction:
     refused: int
     trouble: Phrase | None
     trouble_since: Micros | None
+    next_try: Micros | None
     evidence: Evidence | None
     pause: Pause | None
 
@@ -61,7 +62,7 @@ def look(c: Connection, now: Micros) -> list[PeerHealth]:
     return [
         PeerHealth(
             peer,
-            _direction(c, peer, OUT, _out(c, peer), parts, now),
+            _direction(c, peer, OUT, _out(c, peer, counted.get(f"post:{peer.name}", 0)), parts, now),
             _direction(c, peer, IN, _into(c, peer), parts, now),
             ledger.contact(c, peer.name),
             held.get(peer.name, 0),
@@ -82,10 +83,10 @@ class _Count:
     refused: int
 
 
-def _out(c: Connection, peer: Peer) -> _Count:
+def _out(c: Connection, peer: Peer, not_posted: int) -> _Count:
     waiting, since = _owed(c, peer.outbound, ledger.receipted(c, peer.name, GOT)) if peer.seals else (0, None)
     times = [at for at in (_oldest_act(c, peer), since) if at is not None]
-    refused = ledger.count_excepted(c, peer.name, GOT).get(receipts.REFUSED, 0)
+    refused = ledger.count_excepted(c, peer.name, GOT).get(receipts.REFUSED, 0) + not_posted
     last = ledger.last_receipt(c, peer.name, GOT)
     return _Count(waiting, min(times, default=None), log.head(c, peer.outbound), last, refused)
 
@@ -99,7 +100,7 @@ def _into(c: Connection, peer: Peer) -> _Count:
     return _Count(known - admitted, oldest, admitted, contact.at if contact else None, refused)
 
 
-_PARTS = {OUT: ("release",), IN: ("pull", "admit")}
+_PARTS = {OUT: ("release", "post"), IN: ("pull", "admit")}
 
 
 def _direction(
@@ -110,9 +111,10 @@ def _direction(
     evidence, pause = ledger.frozen(c, peer.name, way), ledger.paused(c, peer.name, way)
     lag = max(0, now - counted.oldest) if counted.oldest is not None else 0
     bad = (PAUSED, pause), (FROZEN, evidence), (BROKEN, trouble), (WAITS, lag > LATE)
+    state = next((state for state, is_so in bad if is_so), FLOWS)
     return Direction(
         way=way,
-        state=next((state for state, is_so in bad if is_so), FLOWS),
+        state=state,
         waiting=counted.waiting,
         lag=lag,
         total=counted.total,
@@ -120,6 +122,7 @@ def _direction(
         refused=counted.refused,
         trouble=trouble.why if trouble else None,
         trouble_since=trouble.since if trouble else None,
+        next_try=trouble.next_try if trouble and state == BROKEN else None,  # else it waits for people
         evidence=evidence,
         pause=pause,
     )

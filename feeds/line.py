@@ -159,7 +159,7 @@ class Line:
             if fault.status == requests.codes.request_entity_too_large:
                 raise TooLarge(fault.sentence, **fault.data) from None
             gone = token and fault.status >= 400 and fault.status not in {401, 403, *BUSY}
-            raise self._unreachable(fault.phrase, Expired if gone else PeerUnreachable) from None
+            raise self._unreachable(fault.phrase, Expired if gone else PeerUnreachable, fault.wait_s) from None
         except PeerUnreachable as fault:
             raise self._unreachable(fault.phrase) from None
         except (requests.RequestException, HTTPError) as fault:
@@ -209,10 +209,14 @@ class Line:
             Collection(f"{root}collections/{one['id']}/", conn=self.connection, collection_info=one) for one in named
         ]
 
-    def _unreachable(self, why: Phrase, kind: type[PeerUnreachable] = PeerUnreachable) -> PeerUnreachable:
+    def _unreachable(
+        self, why: Phrase, kind: type[PeerUnreachable] = PeerUnreachable, wait_s: float = 0.0
+    ) -> PeerUnreachable:
         self.collection = None  # look everything up again: he may have moved
         sentence = msgid("%(peer)s (%(url)s) cannot be read: %(why)s")
-        return kind(sentence, peer=self.address.title, url=self.address.url, why=why)
+        made = kind(sentence, peer=self.address.title, url=self.address.url, why=why)
+        made.wait_s = wait_s
+        return made
 
     def __enter__(self) -> "Line":
         return self

@@ -63,6 +63,7 @@ def _way(way: Direction) -> dict[str, Any]:
         "refused": way.refused,
         "trouble": str(way.trouble or ""),
         "trouble_since": _time(way.trouble_since),
+        "next_try": _time(way.next_try),
         "frozen": {"code": way.evidence.code, "sentence": str(way.evidence.why)} if way.evidence else None,
         "paused_by": way.pause.by if way.pause else None,
     }
@@ -76,6 +77,8 @@ def _lines(one: PeerHealth) -> Iterator[str]:
         yield f"  {SAID[way.way]} {one.peer.name}: {way.state}; {way.total} entries{waits}; {way.refused} refused"
         if way.evidence or way.trouble:
             yield f"    {way.evidence.why if way.evidence else way.trouble}"
+        if way.next_try:
+            yield f"    It is tried again at {_time(way.next_try)}."
 
 
 def _time(at: Micros | None) -> str | None:

@@ -355,6 +355,40 @@ def test_it_reports_a_task_that_fails_and_goes_on_when_it_works_again(
     ]
 
 
+def far_off(wait_s: float) -> PeerUnreachable:
+    """A fault of which the other side says for how long it will last."""
+    fault = PeerUnreachable("it is busy.")
+    fault.wait_s = wait_s
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "after_s"),
+    [(PeerUnreachable("nothing answers there."), 0.01), (far_off(60), 60), (far_off(0.004), 0.004)],
+)
+def test_it_says_when_a_task_that_failed_is_tried_again(
+    db: Engine, monkeypatch: pytest.MonkeyPatch, fault: PeerUnreachable, after_s: float
+) -> None:
+    """Where the other side says how long it will last, no sooner; but the process looks round meanwhile."""
+    monkeypatch.setattr(follow, "RETRY_S", (0.01,))
+    stop = threading.Event()
+    told: list[int | None] = []
+    turns = iter([fault, None])
+
+    def turn() -> bool:
+        with reading(db) as c:
+            told.extend(one.next_try for one in aside.all_health(c))
+        if (raised := next(turns, StopIteration)) is StopIteration:
+            stop.set()
+        elif isinstance(raised, PeerUnreachable):
+            raise raised
+        return False
+
+    follow.run(db, [Task("pull:us", turn)], stop, Clock())
+
+    assert told == [START + round(after_s * 1_000_000), None]
+
+
 def test_it_forgets_the_fault_of_an_earlier_process_once_the_task_works(db: Engine) -> None:
     with writing(db) as c:
         aside.report(c, "pull:us", ok=False, why=Phrase("nothing answers there."), now=1)

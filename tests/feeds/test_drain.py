@@ -11,7 +11,7 @@ from cert.errors import PeerUnreachable
 from cert.stix import format_timestamp, parse_timestamp
 from cert.store import aside
 from cert.store.engine import reading
-from feeds import drain, store
+from feeds import drain, ledger, store
 from feeds.drain import LOOK_BACK_EVERY, OVERLAP, Drain
 from feeds.line import PAGE, Line
 from tests.cast import DAY, HOUR, MINUTE, SECOND, START, Node, indicator, made_id
@@ -109,6 +109,16 @@ def test_it_mirrors_all_pages_and_remembers_where_it_stands(mx: Node, us: Script
     assert not drained.turn()
     assert us.polls()[-1]["added_after"] == date(5)
     assert {(q["limit"], q["match[version]"]) for q in us.polls()} == {(str(PAGE), "all")}  # TX-220
+
+
+def test_it_notes_that_the_server_has_answered(mx: Node, drained: Drain) -> None:
+    """So that people see when, and how far its clock is off."""
+    finish(drained)
+
+    with reading(mx.db) as c:
+        contact = ledger.contact(c, "us")
+    assert contact is not None
+    assert (contact.at, contact.skew_ms is None) == (mx.clock(), False)
 
 
 @pytest.mark.row("TX-207")

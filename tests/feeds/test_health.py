@@ -8,16 +8,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cert import follow
-from cert.errors import Phrase, Refused
+from cert.errors import PeerUnreachable, Phrase, Refused
 from cert.follow import Follower, now_us
+from cert.stix import format_timestamp
 from cert.store import aside, log
 from cert.store.engine import reading, writing
 from config.cli import main
 from feeds import health, ledger, release
 from feeds.health import BROKEN, FLOWS, FROZEN, PAUSED, WAITS
+from feeds.line import Line
 from tests.cast import indicator, made_id
 from tests.feeds import border
 from tests.feeds.border import Both, Nation
+from tests.feeds.scripted import Answer, Script
 
 MINUTE = 60_000_000
 
@@ -120,6 +123,35 @@ def test_a_fault_of_the_line_is_told(both: Both) -> None:
 
     assert states(both.mx)[1] == BROKEN
     assert told(both.mx)["in"]["trouble"] == "Nothing answers there."
+
+
+@pytest.mark.row("TX-225")
+def test_it_says_when_a_direction_that_is_broken_is_tried_again(both: Both) -> None:
+    """TX-225: and not where it waits for people."""
+    at = now_us() + MINUTE
+    with writing(both.mx.db) as c:
+        aside.report(c, "pull:us", ok=False, why=Phrase("Nothing answers there."), now=now_us(), next_try=at)
+
+    assert told(both.mx)["in"]["next_try"] == format_timestamp(at)
+    assert f"tried again at {format_timestamp(at)}" in puente(both.mx, "peers").output
+    assert told(both.mx)["out"]["next_try"] is None
+
+    puente(both.mx, "peer", "pause", "us")
+    assert told(both.mx)["in"]["next_try"] is None
+
+
+@pytest.mark.row("TX-213")
+def test_the_next_try_is_when_the_server_that_asked_us_to_wait_is_asked_again(us: Script, line: Line) -> None:
+    """TX-213: each turn until then says the same moment."""
+    us.pages = [Answer(status=503, headers={"Retry-After": "60"})]
+    tries = []
+    for _ in range(2):
+        with pytest.raises(PeerUnreachable) as told:
+            line.objects("", "")
+        tries.append(told.value.wait_s)
+
+    assert 0 < tries[1] < tries[0] == 60
+    assert len(us.polls()) == 1
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
