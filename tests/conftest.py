@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as of_hypothesis
 
 from tests import cast
 from tests.servers import shared
@@ -31,6 +33,13 @@ __all__ = [  # the fixtures that are made elsewhere
     "postgres_url",
     "this_run",
 ]
+
+# Machines that run tests are slow and busy: how long an example takes says nothing. Nor is a fixture that serves all
+# examples of a test a mistake here: those tests say so.
+of_hypothesis.register_profile(
+    "ours", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+of_hypothesis.load_profile("ours")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cert.door import check, notes
@@ -155,7 +155,6 @@ NAMES = sorted({name for obj in MINIMAL.values() for name in obj} | {
 })  # fmt: skip
 
 
-@settings(deadline=None)  # the first call compiles, and test machines are slow
 @given(st.sampled_from(sorted(MINIMAL)), st.sampled_from(NAMES), json_values)
 def test_anything_it_answers_with_an_object_or_a_refusal(object_type: str, name: str, value: Any) -> None:
     try:

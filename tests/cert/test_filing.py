@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import stix2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stix2validator import ValidationOptions, validate_instance
 
@@ -168,7 +168,7 @@ def test_it_files_a_draft_once_however_many_try_at_once(mx: Node) -> None:
     assert sorted(answers) == sorted([event, *3 * [f"told {event}"]])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     title=st.text(max_size=60),
     text=st.text(max_size=60),

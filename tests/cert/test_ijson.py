@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cert.errors import Refused
@@ -27,13 +27,11 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)  # the first call compiles, and test machines are slow
 @given(values)
 def test_the_canonical_form_it_writes_as_rfc_8785_does(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
-@settings(deadline=None)  # the first call compiles, and test machines are slow
 @given(values)
 def test_a_canonical_text_it_reads_back_to_the_same_bytes(value: Any) -> None:
     text = canonical(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
@@ -284,7 +284,7 @@ def test_it_gives_a_page_for_every_value_in_every_field(app: Flask, mx: Node, an
         assert_page(ana.post(filled(rule, entry.id), **{**GOOD, name: value}))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     st.dictionaries(st.sampled_from(sorted(fields())), st.text(max_size=30), max_size=6),
     st.sampled_from(["file", "read", ""]),

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cert.errors import Missing
@@ -149,7 +149,7 @@ def test_it_makes_a_new_index_where_the_fields_are_not_ours(mx: Node, shelf: Ela
 def test_it_asks_by_filters_alone_whatever_somebody_types(far: ElasticShelf, between: Proxy, live: Index) -> None:
     reader = far.live()
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40)
     @given(st.text(max_size=60) | st.sampled_from(['{"script":1}', "name:*", "a OR b", "/.*/", '"*" _exists_:x']))
     def ask(text: str) -> None:
         reader.search(parse(text), ANA, 5, (9, 9), FIELDS)

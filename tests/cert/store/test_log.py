@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -97,7 +97,7 @@ def test_it_dates_entries_strictly_rising_even_when_the_clock_steps_back(store: 
     assert dates == [NOW, NOW + 1, NOW + 2, NOW + MINUTE]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 2**50), st.integers(1, 4)), max_size=8))
 def test_it_keeps_numbers_and_dates_in_step_whatever_the_clock_says(
     store: Engine, ticks: list[tuple[int, int]]
@@ -240,7 +240,7 @@ def test_it_judges_versions_within_one_batch_too(store: Engine) -> None:
     assert outcomes(put(store, *map(said, batch))) == ["stored", "stored", "refused"]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(st.permutations(range(5)), st.integers(1, 2**20))
 def test_it_holds_the_newest_version_whatever_order_they_came_in(store: Engine, order: list[int], which: int) -> None:
     with writing(store) as c:
