@@ -4,6 +4,7 @@ Our own extension names the shared systems an incident concerns, so that no othe
 severity is the `criticality` of the incident core extension; the RSIT class is a label in machine-tag form.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from itertools import islice
@@ -28,17 +29,34 @@ _NUMBER = re.compile(r"[A-Z]{2}-[0-9]{4}-[A-Z0-9]{6}")
 CRITICALITY = {"low": 15, "medium": 40, "high": 70, "critical": 95}
 """The middle of each band of the core extension: Low 1-29, Moderate 30-49, High 50-89, Extreme 90-100."""
 
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Puente incident 1.0.0",
+    "type": "object",
+    "required": ["extension_type"],
+    "properties": {
+        "extension_type": {"const": "property-extension"},
+        "system_refs": {
+            "description": "The shared systems that the incident concerns.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": f"^{_SYSTEM.pattern}$"},
+        },
+        "start_time": {"description": "When it began.", "type": "string", "format": "date-time"},
+        "end_time": {"description": "When it ended.", "type": "string", "format": "date-time"},
+    },
+}
 DEFINITION: dict[str, Any] = {
     "type": "extension-definition",
     "spec_version": "2.1",
     "id": PUENTE,
     "created_by_ref": AUTHOR,
     "created": "2026-11-24T00:00:00.000Z",
-    "modified": "2026-11-24T00:00:00.000Z",
+    "modified": "2026-11-26T00:00:00.000Z",
     "name": "Puente incident",
     "description": "Of an incident: the shared systems it concerns (`system_refs`, infrastructure ids), and when it "
-    "began and ended (`start_time`, `end_time`).",
-    "schema": "https://puente.invalid/schemas/incident-systems/1.0.0.json",
+    "began and ended (`start_time`, `end_time`). `schema` is a JSON schema of it.",
+    "schema": json.dumps(SCHEMA, sort_keys=True),  # itself, and not its address: nothing need be fetched
     "version": "1.0.0",
     "extension_types": ["property-extension"],
 }

@@ -29,6 +29,7 @@ def closer(signer: Signer, salts: Callable[[int], bytes] = os.urandom) -> Close:
     def close(c: Connection, peer: Peer, now: Micros) -> None:
         start = start_out(c, peer)
         last = ledger.last_seal(c, peer.outbound, start)
+        _announce_definitions(c, peer, now)
         _announce_keys(c, peer, now)
         if log.head(c, peer.outbound) == last.number:
             return
@@ -41,9 +42,10 @@ def closer(signer: Signer, salts: Callable[[int], bytes] = os.urandom) -> Close:
 
 
 def close_old(db: Engine, peer: Peer, close: Close, now: Micros) -> bool:
-    """Close what an earlier version of Puente left open, and announce new keys. Gives whether there was any."""
+    """Close what an earlier version of Puente left open, and announce what is new. Gives whether there was any."""
     with reading(db) as c:
-        if ledger.is_sealed(c, peer.outbound) and _keys_to_announce(c, peer) is None:
+        told = _knows_definitions(c, peer) and _keys_to_announce(c, peer) is None
+        if told and ledger.is_sealed(c, peer.outbound):
             return False
     with writing(db, bulk=True) as c:
         close(c, peer, now)
@@ -85,6 +87,18 @@ def _seal_on(c: Connection, log_name: str, last: Seal, salts: Callable[[int], by
         ledger.add_seals(c, log_name, made)
         last = made[-1]
     return last
+
+
+def _announce_definitions(c: Connection, peer: Peer, now: Micros) -> None:
+    """Tell a peer what our types and properties mean, unless he was told: other software may look it up there."""
+    if not _knows_definitions(c, peer):
+        log.append(c, peer.outbound, wire.definitions(people.our_cert(c).n), now)
+        cursor = f"definitions:{peer.name}"
+        log.move_cursor(c, cursor, log.cursor(c, cursor), wire.EDITION)
+
+
+def _knows_definitions(c: Connection, peer: Peer) -> bool:
+    return log.cursor(c, f"definitions:{peer.name}") == wire.EDITION
 
 
 def _announce_keys(c: Connection, peer: Peer, now: Micros) -> None:

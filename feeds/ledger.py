@@ -26,7 +26,7 @@ from cert.stix import Micros
 from cert.store import log
 from cert.store.engine import Connection, among, insert_new, insert_rows
 from cert.store.entries import log_number
-from cert.store.tables import Text, entries, logs, metadata
+from cert.store.tables import Text, entries, ids, lines, logs, metadata
 from feeds import wire
 from feeds.seal import Seal
 
@@ -268,8 +268,13 @@ def first_owed(c: Connection, log_name: str, seen: int) -> tuple[int, Micros] | 
 
     What nodes tell each other beside their objects is passed over, however much of it there is.
     """
+    defined = select(lines.c.n).join(ids).where(ids.c.stix_id.in_(wire.DEFINED))
+    here = select(entries.c.number).where(entries.c.line.in_(defined), entries.c.log + 0 == log_number(log_name))
     found = select(entries.c.number, entries.c.date_added).where(
-        entries.c.log == log_number(log_name), entries.c.number > seen, entries.c.type.not_in(wire.OWES_NOTHING)
+        entries.c.log == log_number(log_name),
+        entries.c.number > seen,
+        entries.c.number.not_in(c.execute(here).scalars().all()),
+        entries.c.type.not_in(wire.OWES_NOTHING),
     )
     row = c.execute(found.order_by(entries.c.number).limit(1)).first()
     return (row.number, row.date_added) if row else None

@@ -14,7 +14,8 @@ from cert.follow import now_us
 from cert.store import aside, log, signin
 from cert.store.engine import reading, writing
 from config import wiring
-from feeds import post
+from config.cast import US
+from feeds import post, wire
 from feeds.line import Line, TooLarge
 from tests.cast import indicator, made_id
 from tests.feeds.border import Both
@@ -57,7 +58,7 @@ def test_it_posts_what_was_released_and_nothing_of_what_nodes_tell_each_other(bo
     with posting(both, bench) as line:
         turn(both, line)
 
-    released = {entry.id for entry in both.mx.entries("to:us") if not entry.id.startswith("puente-")}
+    released = {entry.id for entry in both.mx.entries("to:us") if not wire.kind(entry.obj())}
     assert {made_id("indicator", 1), made_id("indicator", 2)} <= released
     assert {made_id("indicator", 1), made_id("indicator", 2)} <= arrived(both)
     assert arrived(both) | {stix_id for stix_id, _ in refused(both)} == released  # what is signed by us is not a feed's
@@ -80,8 +81,7 @@ def test_it_may_be_done_again(both: Both, bench: str) -> None:
 
 @pytest.mark.row("TX-217")
 def test_what_the_server_refuses_is_set_aside_with_its_reason_and_the_rest_arrives(both: Both, bench: str) -> None:
-    theirs = both.us.entries("to:mx")[2].id  # their own identity, for which our account may not speak
-    both.mx.give(indicator(1), indicator(2, created_by_ref=theirs), indicator(3))
+    both.mx.give(indicator(1), indicator(2, created_by_ref=US.identity), indicator(3))  # we may not speak for them
     both.settle()
 
     with posting(both, bench) as line:
