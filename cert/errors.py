@@ -51,6 +51,10 @@ class Phrase:
         }
 
 
+NOTHING = Phrase()
+"""Where there is nothing to say."""
+
+
 def kept(sentence: str, values: str) -> Phrase:
     """A sentence as it was, from what a table kept of it."""
     return _phrase(sentence, json.loads(values))

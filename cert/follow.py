@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cert.errors import Conflict, Missing, NotFound, PeerUnreachable, Phrase, Refused, Spoken
+from cert.errors import NOTHING, Conflict, Missing, NotFound, PeerUnreachable, Phrase, Refused, Spoken
 from cert.stix import Micros
 from cert.store import aside, log
 from cert.store.engine import Connection, DatabaseError, Engine, Lock, OperationalError, PoolEmpty, reading, writing
@@ -212,7 +212,7 @@ def _why(fault: Exception) -> Phrase:
 
 
 def _report(
-    db: Engine, name: str, *, ok: bool, why: Phrase = aside.WELL, now: Micros, next_try: Micros | None = None
+    db: Engine, name: str, *, ok: bool, why: Phrase = NOTHING, now: Micros, next_try: Micros | None = None
 ) -> bool:
     """Write down how a task does. Gives whether that could be written."""
     try:

@@ -112,7 +112,7 @@ def worker_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
 @contextmanager
 def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
     """The database and the tasks of `puente border`: release, pull and admission, for every peer."""
-    from feeds import drain, post, pull  # the only process that speaks to a peer needs a client
+    from feeds import drain, errands, post, pull  # the only process that speaks to a peer needs a client
     from feeds.restore import Whole
 
     db, close = node.database(settings, BIG_CACHE_MB), closer(signing.signer(settings))
@@ -125,11 +125,12 @@ def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
             send, pulls = partial(_send, db, peer, close, sends), list[Task]()
             if peer.name in settings.peers:
                 every_s = settings.poll_interval_ms / 1000
-                collection = settings.peers[peer.name].collection or f"to-{settings.nation}"
-                line = lines.enter_context(line_to(settings, db, peer, collection))
+                line = lines.enter_context(line_in(settings, db, peer))
                 sealed = partial(pull.pull, db, peer, line, now_us)
                 fetch = sealed if peer.seals else drain.Drain(db, peer, line, now_us).turn
                 pulls = [Task(f"pull:{peer.name}", fetch, every_s)]
+                asks = partial(errands.turn, db, peer, partial(line_in, settings, db, peer), now_us)
+                pulls.append(Task(f"errands:{peer.name}", asks, errands.EVERY_S))
                 if peer.seals:
                     mirror = lines.enter_context(line_to(settings, db, peer, f"from-{settings.nation}"))
                     send = partial(Whole(db, peer, mirror, now_us).then, send)
@@ -138,6 +139,12 @@ def border_tasks(settings: Settings) -> Iterator[tuple[Engine, list[Task]]]:
                     pulls.append(_task(db, post.follower(db, peer, there, now_us)))
             tasks += [Task(sends.name, send), _task(db, admits), *pulls]
         yield db, tasks
+
+
+def line_in(settings: Settings, db: Engine, peer: Peer) -> "Line":
+    """A line to the collection that holds what a peer gives us."""
+    there = settings.peers.get(peer.name)
+    return line_to(settings, db, peer, (there and there.collection) or f"to-{settings.nation}")
 
 
 def line_to(settings: Settings, db: Engine, peer: Peer, collection: str) -> "Line":

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cert import follow
 from cert.errors import Phrase
 from cert.stix import Micros
 from cert.store import aside, log
-from cert.store.engine import Connection
+from cert.store.engine import Connection, Engine
 from cert.store.log import RECORD
 from feeds import ledger, receipts, release, store
+from feeds.errands import AGAIN
 from feeds.ledger import GAVE, GOT, IN, OUT, Contact, Evidence, Pause
-from feeds.store import Peer
+from feeds.store import Errand, Peer
 
 FLOWS, WAITS, BROKEN, FROZEN, PAUSED = "flows", "waits", "broken", "frozen", "paused"
 """The states of a direction, from good to bad; a pause is neither."""
@@ -44,7 +46,10 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class PeerHealth:
-    """How it goes with one peer. `held` waits for a rule of ours, `quarantine` are entries of his that we refused."""
+    """How it goes with one peer. `held` waits for a rule of ours, `quarantine` are entries of his that we refused.
+
+    `mirrored` entries of his log are here. `errands` are what people asked of the border process last, by kind.
+    """
 
     peer: Peer
     out: Direction
@@ -52,6 +57,8 @@ class PeerHealth:
     contact: Contact | None
     held: int
     quarantine: int
+    mirrored: int
+    errands: Mapping[str, Errand]
 
 
 def look(c: Connection, now: Micros) -> list[PeerHealth]:
@@ -59,17 +66,23 @@ def look(c: Connection, now: Micros) -> list[PeerHealth]:
     parts = {part.name: part for part in aside.all_health(c)}
     counted = aside.count_aside(c)
     held = store.count_held_by_peer(c)
-    return [
-        PeerHealth(
-            peer,
-            _direction(c, peer, OUT, _out(c, peer, counted.get(f"post:{peer.name}", 0)), parts, now),
-            _direction(c, peer, IN, _into(c, peer), parts, now),
-            ledger.contact(c, peer.name),
-            held.get(peer.name, 0),
-            counted.get(receipts.follower_name(peer), 0),
+    found = []
+    for peer in store.all_peers(c):
+        asked = {errand.kind: errand for errand in store.all_errands(c, peer.name)}
+        out, into = _out(c, peer, counted.get(f"post:{peer.name}", 0)), _into(c, peer, asked.get(AGAIN))
+        found.append(
+            PeerHealth(
+                peer,
+                _direction(c, peer, OUT, out, parts, now),
+                _direction(c, peer, IN, into, parts, now),
+                ledger.contact(c, peer.name),
+                held.get(peer.name, 0),
+                counted.get(receipts.follower_name(peer), 0),
+                log.head(c, peer.inbound),
+                asked,
+            )
         )
-        for peer in store.all_peers(c)
-    ]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +104,26 @@ def _out(c: Connection, peer: Peer, not_posted: int) -> _Count:
     return _Count(waiting, min(times, default=None), log.head(c, peer.outbound), last, refused)
 
 
-def _into(c: Connection, peer: Peer) -> _Count:
+def _into(c: Connection, peer: Peer, again: Errand | None) -> _Count:
     contact, admitted = ledger.contact(c, peer.name), log.cursor(c, receipts.follower_name(peer))
     known = max(log.head(c, peer.inbound), contact.head if contact and peer.seals else 0)
     fresh = log.after(c, peer.inbound, admitted, 1)
     oldest = fresh[0].date_added if fresh else contact.at if contact and known > admitted else None
+    if oldest is not None and again is not None:
+        oldest = max(oldest, again.done or 0)  # what is fetched again has waited since then, however old it is
     refused = ledger.count_excepted(c, peer.name, GAVE).get(receipts.REFUSED, 0)
     return _Count(known - admitted, oldest, admitted, contact.at if contact else None, refused)
+
+
+def is_worked_on(db: Engine, peer: Peer, way: str) -> bool:
+    """Whether a border process works on a direction just now: it holds the lock of what moves it.
+
+    It does not where none runs, and where none was told where the peer is.
+    """
+    lock = follow.take_lock(db, f"{_PARTS[way][0]}:{peer.name}")
+    if lock is not None:
+        lock.close()
+    return lock is None
 
 
 _PARTS = {OUT: ("release", "post"), IN: ("pull", "admit")}

@@ -64,12 +64,16 @@ def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> boo
     Raises `PeerUnreachable`, after keeping what came whole, if he does not answer, or while this direction is frozen.
     """
     anything, tail = False, EMPTY
+    stands: Seal | None = None
     for _ in range(PAGES):
         with reading(db) as c:
             if ledger.paused(c, peer.name, IN):
                 break
             _demand_going(c, peer)
             place = _place(c, peer)
+        if stands != place.last:
+            tail = EMPTY  # somebody let us begin again: what came last does not follow where we stand now
+        stands = place.last
         after = place.last.number + len(tail.objects)
         page = line.page(after)
         note_contact(db, peer, line, page.head.number, clock())
@@ -81,7 +85,7 @@ def pull(db: Engine, peer: Peer, line: Line, clock: Callable[[], Micros]) -> boo
             _demand_next(peer, page, after)
             closed, tail = _parted(tail, page)
             if closed.objects:
-                _mirror(db, peer, place, closed, clock())
+                stands = _mirror(db, peer, place, closed, clock())
         except _Fault as fault:
             _freeze(db, peer, fault, page, clock())
         anything = anything or bool(closed.objects)
@@ -174,12 +178,15 @@ def _parted(tail: _Entries, page: Page) -> tuple[_Entries, _Entries]:
     return _Entries(objects[:at], salts[:at], last), _Entries(objects[at:], salts[at:], last)
 
 
-def _mirror(db: Engine, peer: Peer, place: _Place, page: _Entries, now: Micros) -> None:
+def _mirror(db: Engine, peer: Peer, place: _Place, page: _Entries, now: Micros) -> Seal:
+    """Mirror entries that follow on a place, if the mirror still ends there. Gives where it ends, as far as we know."""
     came = [received(obj, peer.org, now) for obj in page.objects]
     bodies = [said.body if isinstance(said, Statement) else said for said in came]
     seals = seal.chained(place.last, zip(page.salts, bodies, strict=True))
     lists, closed = _checked(peer, place, seals, page.objects)
     with writing(db, bulk=True) as c:
+        if ledger.last_seal(c, peer.inbound, place.start) != place.last:
+            return place.last
         held = _held_already(c, peer, seals, bodies)
         log.mirror(c, peer.inbound, came[held:], now)
         ledger.add_seals(c, peer.inbound, seals)
@@ -188,6 +195,7 @@ def _mirror(db: Engine, peer: Peer, place: _Place, page: _Entries, now: Micros) 
         if closed:
             log.move_cursor(c, peer.closed, log.cursor(c, peer.closed), closed)
         store.set_mirrored_until(c, peer.name, page.last_added)
+    return seals[-1]
 
 
 def _checked(

@@ -1,4 +1,5 @@
-"""What the exchange keeps beside the logs: peers and their terms, how far each is mirrored, what is held; statuses."""
+"""What the exchange keeps beside the logs: peers and their terms, how far each is mirrored, what is held; errands;
+statuses."""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -20,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Integer as Number
 
-from cert.errors import Conflict, NotFound, Phrase
+from cert.errors import NOTHING, Conflict, NotFound, Phrase, kept
 from cert.stix import Micros
 from cert.store.engine import Connection, insert_new
 from cert.store.tables import Text, metadata
@@ -50,6 +52,19 @@ held = Table(
     Column("rule", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
     Index("held_number", "number", "peer"),
+)
+errands = Table(
+    "errands",
+    metadata,
+    Column("peer", Text, ForeignKey("peers.name"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("first", BigInteger),  # the entry to begin at, where there is one
+    Column("by", Text, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("done", BigInteger),  # when it was answered; none while it waits
+    Column("ok", Boolean, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("data", Text, nullable=False),  # what fills the blanks of the sentence, as JSON
 )
 statuses = Table(
     "statuses",
@@ -109,6 +124,20 @@ class Held:
     number: int
     rule: str
     since: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What somebody asked the border process to do with a peer, and, once it is `done`, what came of it."""
+
+    peer: str
+    kind: str
+    first: int | None
+    by: str
+    asked: Micros
+    done: Micros | None = None
+    ok: bool = False
+    answer: Phrase = NOTHING
 
 
 def add_peer(c: Connection, name: str, org: int, terms: Terms, root: str = "") -> None:
@@ -181,6 +210,27 @@ def count_held(c: Connection) -> int:
 def count_held_by_peer(c: Connection) -> dict[str, int]:
     """How much is held back from each peer."""
     return {row[0]: row[1] for row in c.execute(select(held.c.peer, func.count()).group_by(held.c.peer))}
+
+
+def ask(c: Connection, errand: Errand) -> None:
+    """Write an errand down; of each kind a peer has one, the newest."""
+    c.execute(delete(errands).where(errands.c.peer == errand.peer, errands.c.kind == errand.kind))
+    said = {"sentence": errand.answer.sentence, "data": errand.answer.values()}
+    row = {name: getattr(errand, name) for name in ("peer", "kind", "first", "by", "asked", "done", "ok")}
+    c.execute(insert(errands).values(row | said))
+
+
+def answer(c: Connection, errand: Errand, now: Micros, *, ok: bool, answer: Phrase) -> None:
+    """Write down what came of an errand, unless it was asked for again meanwhile: that one is still to be done."""
+    found = update(errands).where(errands.c.peer == errand.peer, errands.c.kind == errand.kind)
+    said = {"sentence": answer.sentence, "data": answer.values()}
+    c.execute(found.where(errands.c.asked == errand.asked).values(done=now, ok=ok, **said))
+
+
+def all_errands(c: Connection, peer_name: str) -> list[Errand]:
+    """The newest errand of each kind with a peer, those that were asked for first before the others."""
+    rows = c.execute(select(errands).where(errands.c.peer == peer_name).order_by(errands.c.asked, errands.c.kind))
+    return [Errand(r.peer, r.kind, r.first, r.by, r.asked, r.done, r.ok, kept(r.sentence, r.data)) for r in rows]
 
 
 def add_status(c: Connection, *, id: str, account: int, root: str, body: bytes, now: Micros) -> None:

@@ -20,6 +20,7 @@ STIX_ID = re.compile(r"^[a-z0-9-]+--[0-9a-f-]{36}$")
 DEFANGED = (None, "domain-name", "email-addr", "indicator", "ipv4-addr", "url")
 # The ends of what can be told in every time zone; lawful STIX times lie outside, and a page must not fail for one.
 FIRST_S, LAST_S = -62_135_510_400, 253_402_128_000  # 0001-01-02 and 9999-12-30
+COMMAND = re.compile(r"`([^`]+)`")
 DOT = re.compile(r"(?<=\w)\.(?=\w)")
 JSON_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)')
 
@@ -46,6 +47,7 @@ def install(app: Flask, *, theirs: Collection[str] = ()) -> None:
         "confidence_name": words.confidence_name,
         "handling_meaning": words.handling_meaning,
         "sentence": words.sentence,
+        "commands": commands,
     }
     app.jinja_env.filters.update(filters)
     app.jinja_env.globals.update(
@@ -125,6 +127,13 @@ def severity_mark(severity: str | None) -> Markup:
     return Markup('<span class="severity severity-{}"><span class="steps" aria-hidden="true"></span>{}</span>').format(
         severity, words.SEVERITIES[severity]
     )
+
+
+def commands(text: str) -> Markup:
+    """A sentence in which what stands in `backquotes` is typed or set, and so is shown as it is spelt."""
+    parts = COMMAND.split(text)
+    code = Markup('<code translate="no">{}</code>')
+    return Markup("").join(code.format(part) if n % 2 else escape(part) for n, part in enumerate(parts))
 
 
 def highlight(text: str, found: Collection[str]) -> Markup:

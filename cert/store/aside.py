@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
 
-from cert.errors import Phrase, kept
+from cert.errors import NOTHING, Phrase, kept
 from cert.stix import Micros
 from cert.store.engine import Connection, among, insert_new
 from cert.store.entries import log_number
@@ -124,12 +124,8 @@ class Health:
     next_try: Micros | None
 
 
-WELL = Phrase()
-"""What there is to say of a part that works."""
-
-
 def report(
-    c: Connection, name: str, *, ok: bool, why: Phrase = WELL, now: Micros, next_try: Micros | None = None
+    c: Connection, name: str, *, ok: bool, why: Phrase = NOTHING, now: Micros, next_try: Micros | None = None
 ) -> None:
     """Note that a part works or does not; `since` moves only when that changes."""
     insert_new(c, health, [{"name": name, "ok": not ok, "sentence": "", "since": now}])

@@ -1,7 +1,7 @@
 """Commands about how the exchange with the peers goes, and what an operator can do about it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from cert import acts
 from cert.errors import Refused
 from cert.follow import now_us
 from cert.stix import Micros, format_timestamp
-from cert.store import aside, log
+from cert.store import aside
 from cert.store.engine import reading, writing
 from config import node, wiring
 from config.commands.add import peer
 from config.commands.shared import ATTENTION, JSON, changing, database_of, say, settings_of
-from feeds import admit, health, ledger, receipts, store
+from feeds import admit, errands, health, ledger, receipts, store
 from feeds.health import BROKEN, FROZEN, Direction, PeerHealth
+from feeds.store import Errand
 
 WAY = click.option(
     "--direction", type=click.Choice([ledger.IN, ledger.OUT]), help="Only what comes in, or only what goes out."
@@ -31,14 +32,17 @@ SAID = {"out": "to", "in": "from"}
 @click.pass_obj
 def peers(path: Path, as_json: bool) -> None:
     """Say how the exchange with every peer goes (exit code 3 if a direction is broken or frozen)."""
-    with reading(database_of(path)) as c:
+    db = database_of(path)
+    with reading(db) as c:
         found = health.look(c, now_us())
-    say(as_json, [_data(one) for one in found], "\n".join(line for one in found for line in _lines(one)))
+    idle = {one.peer.name: [way for way in SAID if not health.is_worked_on(db, one.peer, way)] for one in found}
+    data = [_data(one, idle[one.peer.name]) for one in found]
+    say(as_json, data, "\n".join(line for one in found for line in _lines(one, idle[one.peer.name])))
     if any(way.state in {BROKEN, FROZEN} for one in found for way in (one.out, one.into)):
         sys.exit(ATTENTION)
 
 
-def _data(one: PeerHealth) -> dict[str, Any]:
+def _data(one: PeerHealth, idle: Sequence[str]) -> dict[str, Any]:
     contact = one.contact
     return {
         "peer": one.peer.name,
@@ -48,14 +52,30 @@ def _data(one: PeerHealth) -> dict[str, Any]:
         "last_contact": _time(contact.at if contact else None),
         "clock_skew_ms": contact.skew_ms if contact else None,
         "certificate_until": _time(contact.certificate_until if contact else None),
-        "out": _way(one.out),
-        "in": _way(one.into),
+        "test": _errand(one.errands.get(errands.TEST)),
+        "pull_again": _errand(one.errands.get(errands.AGAIN)),
+        "out": _way(one.out, idle),
+        "in": _way(one.into, idle),
     }
 
 
-def _way(way: Direction) -> dict[str, Any]:
+def _errand(errand: Errand | None) -> dict[str, Any] | None:
+    if errand is None:
+        return None
+    return {
+        "by": errand.by,
+        "asked": _time(errand.asked),
+        "first": errand.first,
+        "done": _time(errand.done),
+        "ok": errand.ok,
+        "answer": str(errand.answer),
+    }
+
+
+def _way(way: Direction, idle: Sequence[str]) -> dict[str, Any]:
     return {
         "state": way.state,
+        "worked_on": way.way not in idle,
         "waiting": way.waiting,
         "lag_s": round(way.lag / 1_000_000, 1),
         "entries": way.total,
@@ -69,12 +89,14 @@ def _way(way: Direction) -> dict[str, Any]:
     }
 
 
-def _lines(one: PeerHealth) -> Iterator[str]:
+def _lines(one: PeerHealth, idle: Sequence[str]) -> Iterator[str]:
     seal = "sealed" if one.peer.seals else "unsealed"
     yield f"{one.peer.name}: {seal}; {one.held} held, {one.quarantine} in quarantine"
     for way in (one.out, one.into):
         waits = f", {way.waiting} wait for {way.lag / 1_000_000:.0f} s" if way.waiting else ""
         yield f"  {SAID[way.way]} {one.peer.name}: {way.state}; {way.total} entries{waits}; {way.refused} refused"
+        if way.way in idle:
+            yield f"    Nobody works on it: start `puente border`, with [peers.{one.peer.name}] in its settings."
         if way.evidence or way.trouble:
             yield f"    {way.evidence.why if way.evidence else way.trouble}"
         if way.next_try:
@@ -177,11 +199,8 @@ def peer_test(path: Path, nation: str) -> None:
     db = node.database(settings)
     with reading(db) as c:
         there = store.peer(c, nation)
-        mirrored = log.head(c, there.inbound)
-    with wiring.line_to(settings, db, there, f"to-{settings.nation}") as line:
-        head = line.page(mirrored, 1).head.number if there.seals else None
-    lacking = "" if head is None else f" Its log ends at entry {head}; we have {mirrored}."
-    click.echo(f"{nation} answers, and lets us in.{lacking}")
+    with wiring.line_in(settings, db, there) as line:
+        click.echo(str(errands.reach(db, there, line)))
 
 
 @peer.command("pull-again")
@@ -191,15 +210,10 @@ def peer_test(path: Path, nation: str) -> None:
 def peer_pull_again(path: Path, nation: str, first: int) -> None:
     """Fetch what NATION gave us again from an entry on, and compare it with what we hold; then admit it again."""
     with changing(path) as c:
-        there = store.peer(c, nation)
-        if not there.seals:
-            raise Refused("unsealed", f"{nation} numbers nothing, so there is no number to begin at.")
-        count = ledger.unseal(c, there.inbound, first)
-        for cursor in (there.closed, receipts.follower_name(there)):
-            if (before := log.cursor(c, cursor)) >= first:
-                log.move_cursor(c, cursor, before, first - 1)
-        acts.add(c, "peer-pull-again", "operator", now_us(), peer=nation, first=first)
-    click.echo(f"{count} entries are fetched and checked again. `puente peers` says how far it is.")
+        there, now = store.peer(c, nation), now_us()
+        errand = errands.ask(c, there, errands.AGAIN, "operator", now, first)
+        said = errands.pull_again(c, there, errand, now)
+    click.echo(f"{said} `puente peers` says how far it is.")
 
 
 @peer.command("quarantine")

@@ -16,7 +16,7 @@ from config import wiring
 from config.cli import main
 from config.reading import load
 from tests.cast import SECRET, Node, incident, indicator, made_id, marked
-from tests.feeds.scripted import Answer, collection, envelope, serving
+from tests.feeds.scripted import OBJECTS, Answer, collection, envelope, serving
 
 
 def test_it_gives_the_worker_intake_and_search(mx: Node) -> None:
@@ -89,7 +89,7 @@ def test_it_gives_the_border_a_pull_for_peers_in_the_settings_only(mx: Node) -> 
     path = mx.settings.data.parent / "mx.toml"
     path.write_text(path.read_text("utf-8") + told, "utf-8")
     with wiring.border_tasks(load(path, {})) as (db, tasks):
-        assert [task.name for task in tasks] == ["release:us", "admit:us", "pull:us"]
+        assert [task.name for task in tasks] == ["release:us", "admit:us", "pull:us", "errands:us"]
         assert tasks[2].every_s == mx.settings.poll_interval_ms / 1000
         db.dispose()
 
@@ -105,8 +105,14 @@ def test_it_drains_a_peer_that_seals_nothing_from_the_collection_of_the_settings
         told += 'collection = "shared-iocs"\n'
         path.write_text(f"{path.read_text('utf-8')}[peers.us]\n{told}", "utf-8")
         with wiring.border_tasks(load(path, {})) as (db, tasks):
-            assert all(task.turn() for task in reversed(tasks))
+            by_name = {task.name: task for task in tasks}
+            assert all(by_name[name].turn() for name in ("pull:us", "admit:us", "release:us"))
             db.dispose()
+        tested = CliRunner().invoke(main, ["--settings", str(path), "peer", "test", "us"])
+        assert (tested.exit_code, tested.output) == (0, "CERT United States answers, and lets us in.\n")
+        us.answers[OBJECTS] = Answer(status=403)
+        tested = CliRunner().invoke(main, ["--settings", str(path), "peer", "test", "us"])
+        assert (tested.exit_code, "refuses our account" in tested.output) == (1, True)
 
     assert [entry.id for entry in mx.everything("from:us")] == [made_id("indicator", 1)]
     assert mx.newest(made_id("indicator", 1))

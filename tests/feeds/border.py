@@ -1,6 +1,7 @@
 """Two nations in one process: both nodes as they are made, their real TAXII servers, and border processes that a test
 turns by hand. So a test sees every step, and nothing waits."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -8,16 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from cert import door
 from cert.follow import Task, now_us
+from cert.stix import Micros
 from cert.store import log, people
 from cert.store.engine import Engine, reading, sqlite_module, writing
 from cert.store.log import RECORD, Entry
 from config import node, pair, wiring
+from config.cli import main
 from config.settings import Settings
-from feeds import ledger, release, store
+from feeds import health, ledger, release, store
 from feeds.store import Peer
 from tests.feeds.stores import Stock
 from tests.nations import free_ports
@@ -98,6 +102,25 @@ class Both:
                 return done
             done += sum(worked)
         raise AssertionError("the two nations talk for ever")
+
+
+def puente(nation: Nation, *words: str) -> Result:
+    """What the command `puente` says on a node."""
+    path = nation.settings.data.parent / f"{nation.settings.nation}.toml"
+    return CliRunner().invoke(main, ["--settings", str(path), *words])
+
+
+def told(nation: Nation) -> dict[str, Any]:
+    """What `puente peers --json` says of the peer."""
+    found: list[dict[str, Any]] = json.loads(puente(nation, "peers", "--json").stdout)
+    return found[0]
+
+
+def states(nation: Nation, later: Micros = 0) -> tuple[str, str]:
+    """How the two directions are, out and in, or will be so much later if nothing happens."""
+    with reading(nation.db) as c:
+        (found,) = health.look(c, now_us() + later)
+    return found.out.state, found.into.state
 
 
 def copied(nation: Nation) -> Path:

@@ -2,44 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from cert import follow
 from cert.errors import PeerUnreachable, Phrase, Refused
 from cert.follow import Follower, now_us
 from cert.stix import format_timestamp
 from cert.store import aside, log
-from cert.store.engine import reading, writing
-from config.cli import main
-from feeds import health, ledger, release
+from cert.store.engine import writing
+from feeds import ledger, release
 from feeds.health import BROKEN, FLOWS, FROZEN, PAUSED, WAITS
 from feeds.line import Line
-from tests.cast import indicator, made_id
+from tests.cast import MINUTE, indicator, made_id
 from tests.feeds import border
-from tests.feeds.border import Both, Nation
+from tests.feeds.border import Both, Nation, puente, states, told
 from tests.feeds.scripted import Answer, Script
-
-MINUTE = 60_000_000
-
-
-def puente(nation: Nation, *words: str) -> Result:
-    path = nation.settings.data.parent / f"{nation.settings.nation}.toml"
-    return CliRunner().invoke(main, ["--settings", str(path), *words])
-
-
-def told(nation: Nation) -> dict[str, Any]:
-    done = puente(nation, "peers", "--json")
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found[0]
-
-
-def states(nation: Nation, later: int = 0) -> tuple[str, str]:
-    with reading(nation.db) as c:
-        (found,) = health.look(c, now_us() + later)
-    return found.out.state, found.into.state
 
 
 def test_it_flows_when_both_are_in_step(both: Both) -> None:
@@ -152,6 +130,16 @@ def test_the_next_try_is_when_the_server_that_asked_us_to_wait_is_asked_again(us
 
     assert 0 < tries[1] < tries[0] == 60
     assert len(us.polls()) == 1
+
+
+def test_it_says_whether_anybody_works_on_a_direction(both: Both) -> None:
+    assert [told(both.mx)[way]["worked_on"] for way in ("out", "in")] == [False, False]
+    assert "start `puente border`" in puente(both.mx, "peers").output
+
+    lock = follow.take_lock(both.mx.db, "pull:us")
+    assert lock is not None
+    with lock:
+        assert [told(both.mx)[way]["worked_on"] for way in ("out", "in")] == [False, True]
 
 
 # --- commands ----------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ import pytest
 
 from cert.errors import PeerUnreachable
 from cert.store.engine import reading, writing
-from feeds import ledger, pull, store, wire
+from feeds import errands, ledger, pull, store, wire
 from feeds.ledger import IN
 from feeds.line import PAGE, Line
+from feeds.store import Errand
 from tests.cast import Node, indicator, made_id
 from tests.feeds.scripted import Answer, Giver, Script, date
 
@@ -67,6 +68,32 @@ def test_it_mirrors_all_pages_and_remembers_where_it_stands(mx: Node, us: Script
 
     assert not sync(mx, line)
     assert asked(us)[-1] == 5
+
+
+@pytest.mark.parametrize(
+    ("page_size", "before"),
+    [(500, 0), (2, 0), (2, 1)],
+    ids=["with the only page", "with the first of two pages", "with the second"],
+)
+def test_it_begins_again_in_the_middle_of_a_turn(mx: Node, us: Script, line: Line, page_size: int, before: int) -> None:
+    """Given somebody who lets it begin again just while a page is under way, then no entry is left unsealed."""
+    us.giver.give(indicator(1), indicator(2))
+    sync(mx, line)
+    us.giver.page_size = page_size
+    us.giver.give(indicator(3), indicator(4), indicator(5))
+
+    def meanwhile(query: dict[str, str]) -> Answer:
+        with writing(mx.db) as c:
+            errands.pull_again(c, mx.peer, Errand("us", errands.AGAIN, 2, "sofia", mx.clock()), mx.clock())
+        return us.giver.page(int(query["x_puente_after"]))
+
+    us.pages = [*([us.giver.page(4)] * before), meanwhile]
+    while sync(mx, line):
+        pass
+
+    assert (frozen(mx), mirrored(mx)) == ("", us.giver.log)
+    with reading(mx.db) as c:
+        assert [ledger.seal_of(c, mx.peer.inbound, seal.number) for seal in us.giver.seals] == us.giver.seals
 
 
 def test_it_keeps_the_seal_of_every_entry(mx: Node, us: Script, line: Line) -> None:

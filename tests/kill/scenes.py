@@ -28,7 +28,7 @@ from config import pair, signing, wiring
 from config.cast import MX
 from config.commands.shared import viewer_named
 from config.node import IMPORT
-from feeds import ledger, release, wire
+from feeds import errands, ledger, release, store, wire
 from feeds.ledger import IN, OUT
 from tests.cast import indicator, made_id, marked
 from tests.feeds.border import Both, copied, restored
@@ -333,6 +333,28 @@ def sofia_looks(kind: str, both: Both, book: Book) -> None:
         book.given["us"].refused -= book.given["us"].taken
 
 
+def sofia_has_pressed(both: Both, book: Book) -> None:
+    """The duty officer has asked for a test and for what came to be fetched again; more is on its way."""
+    they_exchange(both, book)
+    with writing(both.mx.db) as c:
+        errands.ask(c, both.mx.peer, errands.TEST, "sofia", now_us())
+        errands.ask(c, both.mx.peer, errands.AGAIN, "sofia", now_us(), 2)
+
+
+def all_is_answered(both: Both, _book: Book) -> None:
+    """Whoever is started again does what was asked for, and says so."""
+    turned(list(both.mx.tasks.values()))
+    with reading(both.mx.db) as c:
+        assert [one.ok for one in store.all_errands(c, "us")] == [True, True]
+
+
+def sofia_looks_for_the_answer(both: Both, _book: Book) -> None:
+    """What the trail says was asked for waits for the border process, and the other way round."""
+    done = [entry for entry in both.mx.entries(ACTS) if entry.kind == "peer-test"]
+    with reading(both.mx.db) as c:
+        assert len(store.all_errands(c, "us")) == len(done)
+
+
 SCENES = {
     "exchange": Scene("border", they_exchange),
     "admission": Scene("border", it_was_mirrored),
@@ -340,6 +362,7 @@ SCENES = {
     "start": Scene("whole_border", they_exchange),
     "old log": Scene("border", an_older_version_ran),
     "restored": Scene("border", mx_was_restored),
+    "errands": Scene("border", sofia_has_pressed, all_is_answered),
     "fork": Scene("border", partial(lies, "to:mx"), partial(people_talk, IN)),
     "fork of ours": Scene("border", partial(lies, "from:mx"), partial(people_talk, OUT)),
     "reconcile": Scene("command", us_gives, told=lambda *_: {"words": ["reconcile", "us"]}),
@@ -361,6 +384,13 @@ SCENES = {
         sofia_has_signed_in,
         partial(sofia_looks, "quarantine-retry"),
         partial(sofia_asks, "POST", "/exchange/us/quarantine/{number}"),
+        deaths=1,
+    ),
+    "ask": Scene(
+        "portal",
+        sofia_has_signed_in,
+        sofia_looks_for_the_answer,
+        partial(sofia_asks, "POST", "/exchange/us/test"),
         deaths=1,
     ),
     "look": Scene(

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cert.store.engine import reading
+from cert.store.engine import reading, writing
 from config import pair, wiring
 from config.reading import load
-from feeds import store
+from feeds import errands, store
 from tests.cast import SECRET, Node, indicator, made_id
 from tests.feeds import border
 from tests.feeds.scripted import OBJECTS, Answer, date, envelope, serving
@@ -37,8 +37,13 @@ REACHED: dict[str, tuple[str, ...]] = {
     "cert.follow._report:1": ("start",),
     "cert.intake._deposit_batch:1": ("post",),
     "feeds.close.close_old:1": ("exchange", "old log"),
+    "feeds.errands.reach:2": ("errands",),
+    "feeds.errands.turn:1": ("errands",),
+    "feeds.errands.turn:2": ("errands",),
+    "feeds.health.is_worked_on:1": ("look",),
     "feeds.health_pages.blueprint.change:1": ("pause",),
-    "feeds.health_pages.blueprint.retry:1": ("retry",),
+    "feeds.health_pages._install_quarantine.retry:1": ("retry",),
+    "feeds.health_pages._ask:1": ("ask",),
     "feeds.connection.Connection._once:1": ("exchange", "restored"),
     "feeds.packed._plain:1": ("exchange", "restored"),
     "feeds.post._set_aside:1": ("posted on",),
@@ -67,6 +72,7 @@ DRAINED = (
     "feeds.drain.Drain._asked:1",
     "feeds.drain.Drain._mirror:1",
     "feeds.drain.Drain._end:1",
+    "feeds.errands.reach:1",
 )
 """The steps that are done where the peer's server is another maker's."""
 EXPIRED = ("feeds.drain.Drain._asked:2",)
@@ -186,6 +192,8 @@ def test_it_drains_another_maker_s_server_and_loses_nothing(point: str, mx: Node
     with serving() as us:
         us.answers[OBJECTS] = forgetful() if point.startswith(EXPIRED) else dated
         path = unsealed_peer(tmp_path, us.url)
+        with writing(mx.db) as c:
+            errands.ask(c, mx.peer, errands.TEST, "sofia", mx.clock())
         deaths = [dies("border", path, point, times) for times in (1, 2, 3)]
         assert deaths[0], f"Draining never reaches {point}."
         with wiring.border_tasks(load(path, {})) as (_, tasks):
@@ -198,6 +206,7 @@ def test_it_drains_another_maker_s_server_and_loses_nothing(point: str, mx: Node
     assert sorted(admitted) == [made_id("indicator", n) for n, _ in DATED]
     with reading(mx.db) as c:
         assert store.mirrored_until(c, "us") == date(2)
+        assert [(one.kind, one.ok) for one in store.all_errands(c, "us")] == [(errands.TEST, True)]
 
 
 def unsealed_peer(folder: Path, url: str) -> Path:

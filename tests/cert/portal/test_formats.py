@@ -67,6 +67,13 @@ def test_it_finds_the_strictest_handling_of_a_page() -> None:
     assert formats.highest([None, "nonsense"]) is None
 
 
+def test_it_shows_what_is_typed_as_it_is_spelt_and_escapes_the_rest() -> None:
+    assert formats.commands("Run `puente <x>`, & look.") == (
+        'Run <code translate="no">puente &lt;x&gt;</code>, &amp; look.'
+    )
+    assert formats.commands("A lonely ` stays.") == "A lonely ` stays."
+
+
 def test_it_marks_found_words_and_escapes_the_rest() -> None:
     shown = formats.highlight("<b>Aduana</b> y aduanas", ["aduanas", "aduana"])
     assert shown == "&lt;b&gt;<mark>Aduana</mark>&lt;/b&gt; y <mark>aduanas</mark>"
