@@ -18,6 +18,9 @@ from cert.extract import (
     extract,
 )
 
+LINEAR_S = 10
+"""Of processor time: what is linear takes 0.3 s on a machine without other work, and what is not takes minutes."""
+
 
 def one(text: str) -> Found:
     (found,) = extract(text)
@@ -148,7 +151,7 @@ def test_it_takes_linear_time(piece: str) -> None:
 
     extract(text)
 
-    assert time.process_time() - begin < 1  # 0.3 s on the machine it was written on
+    assert time.process_time() - begin < LINEAR_S
 
 
 def test_it_reads_a_url_with_a_long_tail_of_brackets_in_linear_time() -> None:
@@ -157,4 +160,4 @@ def test_it_reads_a_url_with_a_long_tail_of_brackets_in_linear_time() -> None:
     found = one("http://a.mx/" + ")" * 180_000)
 
     assert found.value == "http://a.mx/"
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < LINEAR_S

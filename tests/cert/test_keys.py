@@ -8,6 +8,9 @@ import pytest
 from cert.extension import PUENTE
 from cert.keys import CARRIES, KEYS_MAX, STOPS, keys, pattern_keys, value_keys
 
+LINEAR_S = 10
+"""Of processor time: what is linear takes 0.3 s on a machine without other work, and what is not takes minutes."""
+
 SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -150,7 +153,7 @@ def test_it_reads_a_hostile_pattern_within_bounds(pattern: str) -> None:
 
     found = keys({"type": "indicator", "pattern_type": "stix", "pattern": pattern})
 
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < LINEAR_S
     assert len(found) <= KEYS_MAX
     assert all(len(key) < 1_100 for key in found)
 

@@ -7,6 +7,9 @@ from stix2patterns.validator import validate  # type: ignore[import-untyped]  # 
 
 from cert.pattern import pattern_problem
 
+LINEAR_S = 10
+"""Of processor time: what is linear takes 0.3 s on a machine without other work, and what is not takes minutes."""
+
 GOOD = [
     "[ipv4-addr:value = '203.0.113.7']",
     f"[file:hashes.'SHA-256' = '{'e' * 64}' OR file:name IN ('factura.exe', 'aviso.exe')]",
@@ -63,7 +66,7 @@ def test_it_finds_a_problem_where_the_official_grammar_does(text: str) -> None:
     ],
     ids=["many", "deep", "open", "long", "escapes", "digits"],
 )
-def test_a_hostile_pattern_it_answers_within_a_second(text: str) -> None:
+def test_it_answers_a_hostile_pattern_in_linear_time(text: str) -> None:
     before = time.process_time()
     pattern_problem(text)
-    assert time.process_time() - before < 1.0
+    assert time.process_time() - before < LINEAR_S

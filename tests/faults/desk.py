@@ -15,6 +15,7 @@ from tests.journeys.caller import Caller
 from tests.nations import Nations
 
 SOON_S = 60
+HANGS_S = 25  # less than the proxies between keep an answer back; a search itself waits two seconds
 _TOTAL = re.compile(r'class="page-sub" role="status">\s*([\d.,\s]*)')
 
 
@@ -46,11 +47,11 @@ class Desk:
         return took_s
 
     def search(self, text: str) -> str:
-        """The page of answers. It comes in any case, and soon."""
+        """The page of answers. It comes in any case, and before an index that hangs would have answered."""
         started = time.monotonic()
         answer = self.caller.get("/search", q=text)
         assert answer.status_code == 200
-        assert time.monotonic() - started < 10  # it waits two seconds at most, on a machine with other work
+        assert time.monotonic() - started < HANGS_S
         return answer.text
 
     def finds(self, title: str) -> bool:

@@ -16,7 +16,7 @@ from feeds.line import Line
 from tests.cast import Node, made_id
 from tests.feeds.scripted import OBJECTS, Script
 
-SOON_S = 10.0  # no lie may keep us busy for longer in one turn, on a machine with other work
+SOON_S = 60.0  # no lie may keep us busy for longer in one turn, on a machine with other work
 PULL = "pull:us"
 FIRST, SECOND = made_id("indicator", 1), made_id("indicator", 2)
 """What the honest peer gave before, and gives after, he lies."""

@@ -122,10 +122,8 @@ def test_it_gives_up_on_an_answer_that_drips_for_ever(
     asked(line)
     monkeypatch.setattr(transport, "ANSWER_TIMEOUT_S", 0.3)
     us.pages = [Answer(b"{", length=1_000_000, drip=slow)]
-    started = time.monotonic()
 
-    assert "not answer in time" in refused(line)
-    assert time.monotonic() - started < 5
+    assert "not answer in time" in refused(line)  # or it would be read for ever
 
 
 # --- once more ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tests.journeys.desk import Desk
 from tests.nations import Nations, nations, on_servers
 from tests.servers import elastic, postgres
 
-CROSSES_WITHIN_S = 5
+PATIENCE_S = 60  # how soon it is on a machine without other work is printed here, and measured in tests/bench
 OTAY = next(system for system in SYSTEMS if system.key == "otay")
 HERS = next(event for event in HISTORY if event.by == "grace")
 """Grace's own earlier incident: the handheld readers at the same lane, and the same address."""
@@ -84,14 +84,14 @@ def test_it_crosses_the_border_is_linked_and_is_answered(sit: Sit, hers: str, hi
     see_what_goes(ana, story)
     released = time.monotonic()
     ana.press("Release to %(name)s", name=ana.say("United States"))
-    address = find(grace, story, until=released + CROSSES_WITHIN_S)
+    address = find(grace, story, until=released + PATIENCE_S)
     found_s = time.monotonic() - released
 
     open_her_own(grace)
     see_the_link(grace, story)
     see_as_stix(grace, number)
     answered = answer(grace, address, story)
-    read_the_answer(ana, address, story, until=answered + CROSSES_WITHIN_S)
+    read_the_answer(ana, address, story, until=answered + PATIENCE_S)
     read_s = time.monotonic() - answered
     print(f"released to found: {found_s:.2f} s; answered to read: {read_s:.2f} s")  # noqa: T201 `-rP` shows it
 
@@ -143,7 +143,7 @@ def find(grace: Desk, story: Story, until: float) -> str:
     found = grace.rows().filter(has_text=story.title)
     grace.search(story.found_by)
     while not found.count():
-        assert time.monotonic() < until, f"{story.title!r} was not found within {CROSSES_WITHIN_S} s"
+        assert time.monotonic() < until, f"{story.title!r} was not found within {PATIENCE_S} s"
         grace.page.reload()
     grace.look()
     expect(found.locator("abbr.nation")).to_have_text("MX")
@@ -203,7 +203,7 @@ def read_the_answer(ana: Desk, address: str, story: Story, until: float) -> None
     ana.go(f"{address}?part=notes")
     note = ana.page.locator("article.note").filter(has_text=story.note)
     while not note.count():
-        assert time.monotonic() < until, f"the answer did not come back within {CROSSES_WITHIN_S} s"
+        assert time.monotonic() < until, f"the answer did not come back within {PATIENCE_S} s"
         ana.page.reload()
     expect(note.locator("abbr.nation")).to_have_text("US")
 

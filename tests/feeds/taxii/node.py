@@ -133,6 +133,8 @@ def house(folder: Path, ports: int) -> Iterator[House]:
         lines: Sequence[socket.socket] = [
             opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=128)) for _ in range(ports)
         ]
+        for line in lines:  # gunicorn does so too, but is not there yet when the first of us knocks
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         numbers = [line.fileno() for line in lines]
         command = [sys.executable, "-m", MODULE, str(folder), *map(str, numbers)]
         with (folder / "log").open("wb") as log:

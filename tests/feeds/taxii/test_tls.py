@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from config.cli import main
 from tests.catalogues import ROOT
 from tests.feeds.stores import SQLITE, Stock
 from tests.feeds.taxii.node import MEDIA_TYPE
-from tests.servers.process import free_ports
+from tests.servers.process import end, free_ports, wait
 
 NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 WEAK = "AES128-SHA:AES256-SHA:AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA:DHE-RSA-AES128-SHA"
@@ -106,20 +105,19 @@ def served(store: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.
     command = [sys.executable, "-m", "config", "--settings", str(settings), "serve", "taxii"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
-        wait_for(port)
+        wait(lambda: answers(port), process, settings)
         yield Served(port, settings, ours, secret)
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        end(process)
         stock.drop()
 
 
-def wait_for(port: int) -> None:
-    for _ in range(300):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-            return
-        time.sleep(0.05)
-    raise AssertionError("it does not come up")
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.row("TX-27")
