@@ -26,7 +26,8 @@ class Direction:
     """One direction of an exchange.
 
     `waiting` counts entries that the receiver has not acknowledged (out), or that we know of and have not admitted
-    (in); `lag` is for how long the oldest of them has waited, in microseconds. `refused` were given and not taken.
+    (in); `lag` is for how long the oldest of them has waited, in microseconds. `total` counts all that stand in the log
+    here, waiting or not. `refused` were given and not taken.
     `trouble` is what the border process last said was wrong, None if nothing is, and `next_try` when it tries again.
     """
 
@@ -48,7 +49,7 @@ class Direction:
 class PeerHealth:
     """How it goes with one peer. `held` waits for a rule of ours, `quarantine` are entries of his that we refused.
 
-    `mirrored` entries of his log are here. `errands` are what people asked of the border process last, by kind.
+    `errands` are what people asked of the border process last, by kind.
     """
 
     peer: Peer
@@ -57,7 +58,6 @@ class PeerHealth:
     contact: Contact | None
     held: int
     quarantine: int
-    mirrored: int
     errands: Mapping[str, Errand]
 
 
@@ -78,7 +78,6 @@ def look(c: Connection, now: Micros) -> list[PeerHealth]:
                 ledger.contact(c, peer.name),
                 held.get(peer.name, 0),
                 counted.get(receipts.follower_name(peer), 0),
-                log.head(c, peer.inbound),
                 asked,
             )
         )
@@ -106,13 +105,14 @@ def _out(c: Connection, peer: Peer, not_posted: int) -> _Count:
 
 def _into(c: Connection, peer: Peer, again: Errand | None) -> _Count:
     contact, admitted = ledger.contact(c, peer.name), log.cursor(c, receipts.follower_name(peer))
-    known = max(log.head(c, peer.inbound), contact.head if contact and peer.seals else 0)
+    here = log.head(c, peer.inbound)
+    known = max(here, contact.head if contact and peer.seals else 0)
     fresh = log.after(c, peer.inbound, admitted, 1)
     oldest = fresh[0].date_added if fresh else contact.at if contact and known > admitted else None
     if oldest is not None and again is not None:
         oldest = max(oldest, again.done or 0)  # what is fetched again has waited since then, however old it is
     refused = ledger.count_excepted(c, peer.name, GAVE).get(receipts.REFUSED, 0)
-    return _Count(known - admitted, oldest, admitted, contact.at if contact else None, refused)
+    return _Count(known - admitted, oldest, here, contact.at if contact else None, refused)
 
 
 def is_worked_on(db: Engine, peer: Peer, way: str) -> bool:

@@ -234,7 +234,7 @@ def _drawn(one: PeerHealth, now: Micros) -> dict[str, Any]:
         "certificate_until": until,
         "certificate_soon": until is not None and until < now + CERTIFICATE_SOON,
         "held": one.held,
-        "mirrored": one.mirrored,
+        "mirrored": one.into.total,
         "quarantine": one.quarantine,
         "test": one.errands.get(TEST),
         "again": one.errands.get(AGAIN),

@@ -149,6 +149,17 @@ def asked(mx: Node) -> list[tuple[str, int | None, str]]:
         return [(one.kind, one.first, one.by) for one in store.all_errands(c, "us") if one.done is None]
 
 
+def test_what_is_fetched_again_is_still_counted_as_here(sealed: Node) -> None:
+    """Nothing of it is gone while the peer is silent, and nobody should think so."""
+    with writing(sealed.db) as c:
+        errand = errands.ask(c, store.peer(c, "us"), errands.AGAIN, "sofia", sealed.clock(), 1)
+        errands.pull_again(c, store.peer(c, "us"), errand, sealed.clock())
+    with reading(sealed.db) as c:
+        (found,) = health.look(c, sealed.clock())
+
+    assert (found.into.total, found.into.waiting) == (3, 3)
+
+
 def trail(mx: Node, kind: str) -> list[dict[str, Any]]:
     return [entry.obj() for entry in mx.everything("acts") if entry.kind == kind]
 
